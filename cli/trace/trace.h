@@ -31,22 +31,34 @@ struct trace_reader;
 /*
  * All functions that can fail return 0 (or a positive count where said) or a
  * negative errno, and leave one sentence in the buffer that the caller gave
- * (TRACE_ERROR_LENGTH bytes): what failed, why, what it means.
+ * (TRACE_ERROR_LENGTH bytes): what failed, why, what it means.  Those that
+ * write and are given no buffer leave it to trace_writer__close(): once
+ * writing has failed, they and it return the same error.
  */
 #define TRACE_ERROR_LENGTH	512
 
 /*
- * Create PATH (truncated if it exists) and write the header.  On success
- * *writer is the caller's to close.
+ * Create PATH (emptied if it exists, "-": standard output) and write the
+ * header.  On success *writer is the caller's to close.  Refuses directories,
+ * devices and terminals.  The caller ignores SIGPIPE and SIGXFSZ if these
+ * failures shall be reported rather than kill it.
  */
 int trace_writer__create(struct trace_writer **writer, const char *path, char *error);
 
-/* Add a fact.  May be called until the first record is written, and again just before closing. */
+/*
+ * Add a fact.  Those known at the start belong before the first record, where
+ * a reader finds them before it has read any; those known at the end just
+ * before closing.  A key that is given again replaces its value.
+ * -EINVAL: the key is empty or has a character other than printable ASCII, or
+ * a space, '=' or '\\'.  -E2BIG: the fact is longer than 64 KiB or there are
+ * too many (format.h); it is left out.  Neither is an error of the writing.
+ */
 int trace_writer__fact(struct trace_writer *writer, const char *key, const char *value);
 
 /*
  * Append one record (header->size bytes).  Buffered: nothing is allocated, and
- * a block is compressed and written when it is full.
+ * a block is compressed and written when it is full.  -EINVAL: the size is not
+ * a multiple of 8 or too small for the type; it is left out.
  */
 int trace_writer__record(struct trace_writer *writer, const struct event_header *record);
 
@@ -55,7 +67,8 @@ int trace_writer__flush(struct trace_writer *writer);
 
 /*
  * Flush, write the end block (records, lost) and close; frees the writer in
- * every case.  lost: records that the kernel side dropped in all.
+ * every case.  lost: records that the kernel side dropped in all.  After a
+ * failure the file has no end block and holds the blocks written before it.
  */
 int trace_writer__close(struct trace_writer *writer, __u64 lost, char *error);
 
@@ -72,9 +85,14 @@ int trace_reader__open(struct trace_reader **reader, const char *path, char *err
 
 /*
  * The next record: 1 and *record (valid until the next call), 0 at the end of
- * what can be read, negative errno on an I/O error.  The record is at least as
- * large as its type requires (struct of bpf/events.h); a type that this
- * program does not know is handed out as well, for the caller to skip.
+ * what can be read, negative errno on an I/O error (after which the state is
+ * TRACE_TRUNCATED).  The record is at least as large as its type requires
+ * (struct of bpf/events.h); a type that this program does not know is handed
+ * out as well, for the caller to skip.
+ *
+ * Only the size is checked: a file may hold any values.  A string may lack its
+ * NUL, event_stack.depth may be larger than the array, a CPU number, a range
+ * or an enum may be anything, and time may go backwards.
  */
 int trace_reader__next(struct trace_reader *reader, const struct event_header **record);
 
@@ -84,7 +102,10 @@ enum trace_state trace_reader__state(const struct trace_reader *reader);
 /* One sentence on a file that is not whole ("" if it is). */
 const char *trace_reader__problem(const struct trace_reader *reader);
 
-/* A fact from the file, or NULL. The reader owns it. */
+/*
+ * A fact from the file, or NULL.  The reader owns it until it is closed.  It
+ * may hold any bytes but NUL, such as a terminal's control characters.
+ */
 const char *trace_reader__fact(const struct trace_reader *reader, const char *key);
 
 /* Call visit for every fact whose key begins with prefix. */
