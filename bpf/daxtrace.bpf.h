@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What all BPF programs share: the maps, the filter, and how a record is made.
+ * Included first by every bpf/ source; bpf/task.bpf.c defines what is declared
+ * extern here.
+ *
+ * Naming of programs: <event>__<way>, as cli/probe/table.c lists them.
+ * Programs read kernel structures by CO-RE only, and ask what a kernel has,
+ * never which version it is.
+ */
+#ifndef DAXTRACE_BPF_H
+#define DAXTRACE_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/events.h"
+
+/* Macros of the kernel, which BTF does not carry; unchanged from 6.1 to 7.2. */
+#define S_DAX		(1 << 13)	/* include/linux/fs.h */
+#define ATTR_SIZE	(1 << 3)	/* include/linux/fs.h */
+#define IOMAP_WRITE	(1 << 0)	/* include/linux/iomap.h */
+#define IOMAP_F_DIRTY	(1 << 1)	/* include/linux/iomap.h */
+#define VM_SHARED	0x00000008UL	/* include/linux/mm.h */
+#define VM_SYNC		0x00800000UL	/* include/linux/mm.h */
+#define LLONG_MAX	0x7fffffffffffffffLL
+
+struct events_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);	/* sized by user space before loading */
+};
+
+/* Per CPU: what numbers the records and says how many are missing. */
+struct cpu_state {
+	__u32 sequence;		/* of the next record */
+	__u32 lost;		/* since the last record that got through */
+	__u64 dropped[EVENT_TYPE_COUNT];	/* since tracing began */
+};
+
+struct cpu_states_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+};
+
+struct task_state {
+	__u32 announced;	/* EVENT_TASK is in the ring buffer */
+};
+
+struct tasks_map {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+};
+
+/* dev_t of the superblocks of which EVENT_SUPERBLOCK is in the ring buffer. */
+struct superblocks_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+
+/* dev_t of the superblocks to follow, if filter_devices is set. */
+struct devices_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+
+struct stacks_map {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 4096);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, EVENT_STACK_DEPTH * sizeof(__u64));
+};
+
+extern struct events_map events SEC(".maps");
+extern struct cpu_states_map cpu_states SEC(".maps");
+extern struct tasks_map tasks SEC(".maps");
+extern struct superblocks_map superblocks SEC(".maps");
+extern struct devices_map devices SEC(".maps");
+extern struct stacks_map stacks SEC(".maps");
+
+/* Set by user space before loading. */
+extern const volatile __u32 page_shift;		/* of the kernel's base page */
+extern const volatile __u32 wakeup_bytes;	/* wake the reader at this fill */
+extern const volatile bool filter_devices;	/* only what is in devices */
+
+/*
+ * Room for a record, with its header filled in, or NULL: then the loss has
+ * been counted, here and for the next record of this CPU.  A program may be
+ * preempted by another on the same CPU, hence the atomic updates.
+ */
+static __always_inline void *record__reserve(__u32 size, __u32 type)
+{
+	struct event_header *header;
+	struct cpu_state *cpu;
+	__u64 id;
+	__u32 zero = 0;
+
+	cpu = bpf_map_lookup_elem(&cpu_states, &zero);
+	if (!cpu)
+		return NULL;
+	header = bpf_ringbuf_reserve(&events, size, 0);
+	if (!header) {
+		__sync_fetch_and_add(&cpu->sequence, 1);
+		__sync_fetch_and_add(&cpu->lost, 1);
+		__sync_fetch_and_add(&cpu->dropped[type], 1);
+		return NULL;
+	}
+	id = bpf_get_current_pid_tgid();
+	header->time = bpf_ktime_get_ns();
+	header->tid = (__u32)id;
+	header->tgid = id >> 32;
+	header->type = type;
+	header->size = size;
+	header->cpu = bpf_get_smp_processor_id();
+	header->reserved = 0;
+	header->sequence = __sync_fetch_and_add(&cpu->sequence, 1);
+	header->lost = cpu->lost ? __sync_lock_test_and_set(&cpu->lost, 0) : 0;
+	return header;
+}
+
+/*
+ * Hand a record over.  The reader polls by time, so it is woken only when the
+ * buffer fills up: a wake-up costs the traced task an interrupt.
+ */
+static __always_inline void record__submit(void *record)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
+		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	else
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* For a pointer that the verifier trusts: an argument, or loaded from one. */
+static __always_inline void inode_id__fill(struct inode_id *id, struct inode *inode)
+{
+	id->ino = inode->i_ino;
+	id->dev = inode->i_sb->s_dev;
+	id->generation = inode->i_generation;
+}
+
+static __always_inline bool superblock__wanted(__u32 dev)
+{
+	return !filter_devices || bpf_map_lookup_elem(&devices, &dev);
+}
+
+/*
+ * Whether records are made for this inode: it is in DAX mode, and on a
+ * superblock that --fs names, if any.  S_DAX is only ever set on regular files.
+ */
+static __always_inline bool inode__wanted(struct inode *inode)
+{
+	return (inode->i_flags & S_DAX) && superblock__wanted(inode->i_sb->s_dev);
+}
+
+/* Say what an inode's superblock is, and who the task is, once each. */
+static __always_inline void announce(struct inode *inode)
+{
+	struct task_state *state;
+	struct super_block *sb = inode->i_sb;
+	__u32 dev = sb->s_dev;
+
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+				     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (state && !state->announced) {
+		struct event_task *record;
+
+		record = record__reserve(sizeof(*record), EVENT_TASK);
+		if (record) {
+			bpf_get_current_comm(record->comm, sizeof(record->comm));
+			record__submit(record);
+			state->announced = 1;
+		}
+	}
+	if (!bpf_map_lookup_elem(&superblocks, &dev)) {
+		struct event_superblock *record;
+		__u8 one = 1;
+
+		record = record__reserve(sizeof(*record), EVENT_SUPERBLOCK);
+		if (record) {
+			record->dev = dev;
+			record->reserved = 0;
+			bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
+						  BPF_CORE_READ(sb, s_type, name));
+			bpf_probe_read_kernel_str(record->id, sizeof(record->id), sb->s_id);
+			record__submit(record);
+			bpf_map_update_elem(&superblocks, &dev, &one, BPF_ANY);
+		}
+	}
+}
+
+static __always_inline void operation__enter(struct inode *inode, __u32 operation,
+					     __u64 first, __u64 last,
+					     __u64 argument0, __u64 argument1, __s32 stack)
+{
+	struct event_enter *record;
+
+	announce(inode);
+	record = record__reserve(sizeof(*record), EVENT_ENTER);
+	if (!record)
+		return;
+	inode_id__fill(&record->inode, inode);
+	record->first = first;
+	record->last = last;
+	record->argument[0] = argument0;
+	record->argument[1] = argument1;
+	record->operation = operation;
+	record->stack = stack;
+	record__submit(record);
+}
+
+static __always_inline void operation__exit(struct inode *inode, __u32 operation,
+					    __s64 result, __u64 argument)
+{
+	struct event_exit *record;
+
+	record = record__reserve(sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return;
+	inode_id__fill(&record->inode, inode);
+	record->result = result;
+	record->argument = argument;
+	record->operation = operation;
+	record->reserved = 0;
+	record__submit(record);
+}
+
+static __always_inline void range__record(struct inode *inode, __u32 type,
+					  __u64 first, __u64 last, __u64 pfn)
+{
+	struct event_range *record;
+
+	record = record__reserve(sizeof(*record), type);
+	if (!record)
+		return;
+	inode_id__fill(&record->inode, inode);
+	record->first = first;
+	record->last = last;
+	record->pfn = pfn;
+	record__submit(record);
+}
+
+#endif /* DAXTRACE_BPF_H */

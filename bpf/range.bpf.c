@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Operations on ranges of a mapping: invalidate, truncate, punch, unmap, and
+ * eviction, which is a truncate of everything.
+ */
+#include "bpf/daxtrace.bpf.h"
+
+static __always_inline __u64 page_of(__u64 bytes)
+{
+	return bytes >> page_shift;
+}
+
+static __always_inline __u64 page_after(__u64 bytes)
+{
+	return (bytes + (1ULL << page_shift) - 1) >> page_shift;
+}
+
+SEC("fentry/invalidate_inode_pages2_range")
+int BPF_PROG(invalidate__enter, struct address_space *mapping,
+	     unsigned long first, unsigned long last)
+{
+	struct inode *inode = mapping->host;
+
+	/* Who calls it is what a lost entry's report is about: keep the stack. */
+	if (inode__wanted(inode))
+		operation__enter(inode, OPERATION_INVALIDATE, first, last, 0, 0,
+				 bpf_get_stackid(ctx, &stacks, 0));
+	return 0;
+}
+
+SEC("fexit/invalidate_inode_pages2_range")
+int BPF_PROG(invalidate__exit, struct address_space *mapping,
+	     unsigned long first, unsigned long last, int result)
+{
+	struct inode *inode = mapping->host;
+
+	if (inode__wanted(inode))
+		operation__exit(inode, OPERATION_INVALIDATE, result, 0);
+	return 0;
+}
+
+/* Whole pages only go: a partial one at either end is zeroed in place. */
+SEC("fentry/truncate_inode_pages_range")
+int BPF_PROG(truncate__enter, struct address_space *mapping, __s64 start, __s64 end)
+{
+	struct inode *inode = mapping->host;
+	__u64 last = end == -1 ? INDEX_MAX : page_of(end + 1) - 1;
+
+	if (inode__wanted(inode))
+		operation__enter(inode, OPERATION_TRUNCATE, page_after(start), last,
+				 start, end, bpf_get_stackid(ctx, &stacks, 0));
+	return 0;
+}
+
+SEC("fexit/truncate_inode_pages_range")
+int BPF_PROG(truncate__exit, struct address_space *mapping, __s64 start, __s64 end)
+{
+	struct inode *inode = mapping->host;
+
+	if (inode__wanted(inode))
+		operation__exit(inode, OPERATION_TRUNCATE, 0, 0);
+	return 0;
+}
+
+/* On return, since only then no page table maps the range any more. */
+SEC("fexit/unmap_mapping_pages")
+int BPF_PROG(unmap__pages, struct address_space *mapping, unsigned long first,
+	     unsigned long count, bool even_cows)
+{
+	struct inode *inode = mapping->host;
+	__u64 last = first + count - 1;
+
+	if (!inode__wanted(inode))
+		return 0;
+	if (!count || last < first)	/* unmap_mapping_pages(): 0 means all */
+		last = INDEX_MAX;
+	range__record(inode, EVENT_UNMAP, first, last, 0);
+	return 0;
+}
+
+SEC("fentry/notify_change")
+int BPF_PROG(setsize__enter, void *idmap, struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = dentry->d_inode;
+	__u64 size;
+
+	if (!(attr->ia_valid & ATTR_SIZE) || !inode__wanted(inode))
+		return 0;
+	size = attr->ia_size;
+	operation__enter(inode, OPERATION_SETSIZE, page_after(size), INDEX_MAX,
+			 inode->i_size, size, -1);
+	return 0;
+}
+
+SEC("fexit/notify_change")
+int BPF_PROG(setsize__exit, void *idmap, struct dentry *dentry, struct iattr *attr,
+	     void *delegated, int result)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if ((attr->ia_valid & ATTR_SIZE) && inode__wanted(inode))
+		operation__exit(inode, OPERATION_SETSIZE, result, 0);
+	return 0;
+}
+
+SEC("fentry/vfs_fallocate")
+int BPF_PROG(fallocate__enter, struct file *file, int mode, __s64 offset, __s64 length)
+{
+	struct inode *inode = file->f_inode;
+
+	if (inode__wanted(inode))
+		operation__enter(inode, OPERATION_FALLOCATE, page_of(offset),
+				 page_of(offset + length - 1), mode, length, -1);
+	return 0;
+}
+
+SEC("fexit/vfs_fallocate")
+int BPF_PROG(fallocate__exit, struct file *file, int mode, __s64 offset, __s64 length,
+	     int result)
+{
+	struct inode *inode = file->f_inode;
+
+	if (inode__wanted(inode))
+		operation__exit(inode, OPERATION_FALLOCATE, result, 0);
+	return 0;
+}
+
+SEC("fentry/evict")
+int BPF_PROG(evict__enter, struct inode *inode)
+{
+	if (inode__wanted(inode))
+		operation__enter(inode, OPERATION_EVICT, 0, INDEX_MAX, inode->i_nlink, 0, -1);
+	return 0;
+}
+
+/*
+ * evict() frees the inode before it returns.  clear_inode() is what every
+ * ->evict_inode calls once the mapping is empty, while the inode still stands.
+ */
+SEC("fentry/clear_inode")
+int BPF_PROG(evict__exit, struct inode *inode)
+{
+	if (inode__wanted(inode))
+		operation__exit(inode, OPERATION_EVICT, 0, 0);
+	return 0;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Tasks and superblocks: who is who.  Also the home of the maps and of the
+ * settings that all programs share.
+ */
+#include "bpf/daxtrace.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct events_map events SEC(".maps");
+struct cpu_states_map cpu_states SEC(".maps");
+struct tasks_map tasks SEC(".maps");
+struct superblocks_map superblocks SEC(".maps");
+struct devices_map devices SEC(".maps");
+struct stacks_map stacks SEC(".maps");
+
+const volatile __u32 page_shift = 12;
+const volatile __u32 wakeup_bytes = 4096;
+const volatile bool filter_devices = false;
+
+/* A task that has been announced has a new name (exec, PR_SET_NAME). */
+SEC("tp_btf/task_rename")
+int BPF_PROG(task__rename, struct task_struct *task, const char *comm)
+{
+	struct task_state *state;
+
+	state = bpf_task_storage_get(&tasks, task, NULL, 0);
+	if (state)
+		state->announced = 0;
+	return 0;
+}
+
+/* The device may carry another filesystem next: announce that one afresh. */
+SEC("fentry/generic_shutdown_super")
+int BPF_PROG(superblock__shutdown, struct super_block *sb)
+{
+	__u32 dev = sb->s_dev;
+
+	bpf_map_delete_elem(&superblocks, &dev);
+	return 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stdlib.h>
+
+#include "detect/private.h"
+
+/* One row a family of rules. */
+static const struct rule_hooks *const families[] = {
+	&durability_hooks,
+};
+
+#define EACH_FAMILY(hook, ...)							\
+	do {									\
+		size_t i_;							\
+										\
+		for (i_ = 0; i_ < sizeof(families) / sizeof(*families); i_++)	\
+			if (families[i_]->hook)					\
+				families[i_]->hook(context, __VA_ARGS__);	\
+	} while (0)
+
+static void operation_begun(void *context, struct model_operation *operation)
+{
+	EACH_FAMILY(operation_begun, operation);
+}
+
+static void operation_ended(void *context, struct model_operation *operation, __s64 result,
+			    __u64 time)
+{
+	EACH_FAMILY(operation_ended, operation, result, time);
+}
+
+static void entry_dirtied(void *context, struct model_task *task, struct model_entry *entry,
+			  __u64 time)
+{
+	EACH_FAMILY(entry_dirtied, task, entry, time);
+}
+
+static void entry_deleted(void *context, struct model_task *task, struct model_entry *entry,
+			  enum model_removal removal, __u64 time)
+{
+	EACH_FAMILY(entry_deleted, task, entry, removal, time);
+}
+
+struct detector *detector__new(const struct detector_options *options)
+{
+	static const struct model_listener listener = {
+		.operation_begun = operation_begun,
+		.operation_ended = operation_ended,
+		.entry_dirtied = entry_dirtied,
+		.entry_deleted = entry_deleted,
+	};
+	struct detector *detector = calloc(1, sizeof(*detector));
+
+	if (!detector)
+		return NULL;
+	detector->options = *options;
+	detector->last = &detector->first;
+	detector->model = model__new(&options->model, &listener, detector);
+	if (!detector->model) {
+		free(detector);
+		return NULL;
+	}
+	return detector;
+}
+
+void detector__free(struct detector *detector)
+{
+	struct finding *next;
+
+	if (!detector)
+		return;
+	HASH_CLEAR(hh, detector->index);
+	while (detector->first) {
+		next = detector->first->next;
+		free(detector->first);
+		detector->first = next;
+	}
+	model__free(detector->model);
+	free(detector);
+}
+
+struct model *detector__model(const struct detector *detector)
+{
+	return detector->model;
+}
+
+const struct finding *detector__findings(const struct detector *detector)
+{
+	return detector->first;
+}
+
+size_t detector__finding_count(const struct detector *detector)
+{
+	return detector->count;
+}
+
+const struct coverage *detector__coverage(const struct detector *detector, enum rule_index rule)
+{
+	return &detector->coverage[rule];
+}
+
+bool detector__selected(const struct detector *detector, enum rule_index rule)
+{
+	return detector->options.rules & (1U << rule);
+}
+
+__u32 detector__missing(const struct detector *detector, enum rule_index rule)
+{
+	return rule_table[rule].needs & detector->options.missing;
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = { "clean", "findings", "inconclusive" };
+
+	return names[verdict];
+}
+
+enum verdict detector__verdict(const struct detector *detector, bool broken)
+{
+	const struct model_loss *loss = model__loss(detector->model);
+	int rule;
+
+	if (detector->count)
+		return VERDICT_FINDINGS;
+	if (broken || loss->records || loss->capacity)
+		return VERDICT_INCONCLUSIVE;
+	for (rule = 0; rule < RULE_COUNT; rule++)
+		if (detector__selected(detector, rule) &&
+		    (detector__missing(detector, rule) || detector->coverage[rule].unknown))
+			return VERDICT_INCONCLUSIVE;
+	return VERDICT_CLEAN;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Detection: rules over the model's changes.  Each family of rules is a file
+ * behind struct rule_hooks; the table in rules.c says what each rule claims and
+ * which events it cannot do without.
+ */
+#ifndef DAXTRACE_DETECT_H
+#define DAXTRACE_DETECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#include "model/model.h"
+
+/* Index in rule_table; the number in the name is not the index. */
+enum rule_index {
+	RULE_LOST_DIRTY_ENTRY,		/* DX01 */
+	RULE_SYNC_MISSED_DIRTY,		/* DX03 */
+	RULE_COUNT
+};
+
+struct rule {
+	const char *id;			/* "DX01" */
+	const char *name;		/* "lost-dirty-entry" */
+	const char *severity;		/* "error" or "warning" */
+	__u32 needs;			/* OBSERVED_BIT()s without which it is unknown */
+	const char *claim;		/* when it fires */
+	const char *meaning;		/* what that means for the data */
+	const char *history;		/* the kernel's own cases, and how they were mended */
+	const char *advice;		/* what to look at */
+};
+
+extern const struct rule rule_table[RULE_COUNT];
+
+/* The rule of this id ("DX01"), or -1. */
+int rule__find(const char *id);
+
+/* How much of the run could have shown what the rule looks for. */
+struct coverage {
+	__u64 windows;		/* times the dangerous window was open */
+	__u64 contested;	/* of them, those in which a rival operation ran */
+	__u64 unknown;		/* cases that could not be judged */
+};
+
+#define FINDING_MAX_EVENTS	24
+#define FINDING_MAX_ACTORS	4
+#define FINDING_SUMMARY		256
+
+struct finding_actor {
+	__u32 tid;
+	char comm[EVENT_COMM_LENGTH];
+	const char *role;		/* what it did: "write fault", "invalidate", … */
+};
+
+struct finding {
+	enum rule_index rule;
+	const char *certainty;		/* "observed" or "predicted" */
+	char fstype[EVENT_FSTYPE_LENGTH];
+	struct {			/* findings that agree in it are one */
+		__u64 fingerprint;	/* the same for the same race anywhere */
+		struct inode_id inode;
+	} key;
+	__u64 index;			/* first page */
+	__u64 pages;
+	__u64 time;			/* ns, of the moment */
+	__u64 occurrences;		/* up to now, the first included */
+	char summary[FINDING_SUMMARY];
+	struct finding_actor actors[FINDING_MAX_ACTORS];
+	unsigned int actor_count;
+	struct model_event events[FINDING_MAX_EVENTS];	/* in order of time */
+	unsigned int event_count;
+	int moment;			/* index in events of the moment, or -1 */
+	struct finding *next;
+	UT_hash_handle hh;		/* by fingerprint and inode */
+};
+
+struct detector;
+
+struct detector_options {
+	__u32 rules;		/* mask of 1 << enum rule_index to judge */
+	__u32 missing;		/* OBSERVED_BIT()s that the stream does not have */
+	struct model_options model;
+	/*
+	 * Called for the first finding of each fingerprint and inode, when it
+	 * happens; NULL: they are only collected.
+	 */
+	void (*found)(void *context, const struct detector *detector,
+		      const struct finding *finding);
+	void *context;
+};
+
+/* All rules. */
+#define RULES_ALL	((1U << RULE_COUNT) - 1)
+
+/* NULL: out of memory. */
+struct detector *detector__new(const struct detector_options *options);
+void detector__free(struct detector *detector);
+
+/* The model that it watches; feed it with model__record(). */
+struct model *detector__model(const struct detector *detector);
+
+/* In the order in which they happened; NULL: none. */
+const struct finding *detector__findings(const struct detector *detector);
+size_t detector__finding_count(const struct detector *detector);
+
+const struct coverage *detector__coverage(const struct detector *detector, enum rule_index rule);
+
+/* Is the rule selected? */
+bool detector__selected(const struct detector *detector, enum rule_index rule);
+
+/* Of what the rule needs, what the stream does not have. */
+__u32 detector__missing(const struct detector *detector, enum rule_index rule);
+
+enum verdict {
+	VERDICT_CLEAN,
+	VERDICT_FINDINGS,
+	VERDICT_INCONCLUSIVE,
+};
+
+const char *verdict_name(enum verdict verdict);
+
+/*
+ * What the run proves.  broken: the stream itself is not whole.  Findings are
+ * findings whatever was lost; no findings are clean only if nothing was.
+ */
+enum verdict detector__verdict(const struct detector *detector, bool broken);
+
+#endif /* DAXTRACE_DETECT_H */

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Findings: made, fingerprinted, kept. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "detect/private.h"
+
+/* Earlier events of the pages that a report shows before the race itself. */
+#define PROLOGUE	4
+
+/* FNV-1a, 64 bits: written down here so that fingerprints never change. */
+static __u64 hash(__u64 value, const char *text)
+{
+	for (; *text; text++)
+		value = (value ^ (unsigned char)*text) * 0x100000001b3ULL;
+	return (value ^ '|') * 0x100000001b3ULL;
+}
+
+struct finding *finding__begin(struct detector *detector, enum rule_index rule,
+			       const struct model_inode *inode, __u64 index, __u64 pages,
+			       __u64 time, const char *signature)
+{
+	__typeof__(((struct finding *)0)->key) key;
+	__u64 fingerprint = 0xcbf29ce484222325ULL;
+	struct finding *finding;
+
+	fingerprint = hash(fingerprint, rule_table[rule].id);
+	fingerprint = hash(fingerprint, inode->fstype);
+	fingerprint = hash(fingerprint, signature);
+	key.fingerprint = fingerprint;
+	key.inode = inode->id;
+	HASH_FIND(hh, detector->index, &key, sizeof(key), finding);
+	if (finding) {
+		finding->occurrences++;
+		return NULL;
+	}
+	finding = calloc(1, sizeof(*finding));
+	if (!finding)
+		model__out_of_memory();
+	finding->rule = rule;
+	finding->certainty = "observed";
+	snprintf(finding->fstype, sizeof(finding->fstype), "%s", inode->fstype);
+	finding->key.inode = key.inode;
+	finding->key.fingerprint = key.fingerprint;
+	finding->index = index;
+	finding->pages = pages;
+	finding->time = time;
+	finding->occurrences = 1;
+	finding->moment = -1;
+	return finding;
+}
+
+void finding__actor(struct finding *finding, const struct detector *detector, __u32 tid,
+		    const char *role)
+{
+	const struct model_task *task = model__task(detector->model, tid);
+	struct finding_actor *actor;
+
+	if (finding->actor_count == FINDING_MAX_ACTORS)
+		return;
+	actor = &finding->actors[finding->actor_count++];
+	actor->tid = tid;
+	actor->role = role;
+	snprintf(actor->comm, sizeof(actor->comm), "%s", task ? task->comm : "?");
+}
+
+void finding__history(struct finding *finding, const struct detector *detector,
+		      const struct model_inode *inode, __u64 since)
+{
+	const struct model_event *event;
+	unsigned int count = 0, before = 0;
+	__u64 number = inode->last_event, last = finding->index + finding->pages - 1;
+
+	while ((event = model__event(detector->model, number)) && count < FINDING_MAX_EVENTS) {
+		number = event->previous;
+		if (event->first > last || event->last < finding->index)
+			continue;
+		if (event->number < since && ++before > PROLOGUE)
+			break;
+		/* Filled from the end, and moved to the front below. */
+		finding->events[FINDING_MAX_EVENTS - ++count] = *event;
+	}
+	memmove(finding->events, finding->events + FINDING_MAX_EVENTS - count,
+		count * sizeof(*finding->events));
+	finding->event_count = count;
+	finding->moment = count ? (int)count - 1 : -1;
+}
+
+void finding__commit(struct detector *detector, struct finding *finding)
+{
+	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
+	*detector->last = finding;
+	detector->last = &finding->next;
+	detector->count++;
+	if (detector->options.found)
+		detector->options.found(detector->options.context, detector, finding);
+}

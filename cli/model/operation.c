@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Operations: what each task is inside of. */
+#include <utlist.h>
+
+#include "model/private.h"
+
+/* FALLOC_FL_* of <linux/falloc.h> by which a file's blocks go away or move. */
+#define MODE_PUNCH_HOLE		0x02
+#define MODE_COLLAPSE_RANGE	0x08
+#define MODE_ZERO_RANGE		0x10
+#define MODE_INSERT_RANGE	0x20
+#define MODE_UNSHARE_RANGE	0x40
+
+const char *operation_name(enum operation operation)
+{
+	static const char *const names[OPERATION_COUNT] = {
+		[OPERATION_FAULT] = "fault",
+		[OPERATION_READ] = "read",
+		[OPERATION_WRITE] = "write",
+		[OPERATION_INVALIDATE] = "invalidate",
+		[OPERATION_WRITEBACK] = "writepages",
+		[OPERATION_SYNC] = "fsync",
+		[OPERATION_FILEATTR] = "fileattr",
+		[OPERATION_SETSIZE] = "setsize",
+		[OPERATION_FALLOCATE] = "fallocate",
+		[OPERATION_TRUNCATE] = "truncate-pages",
+		[OPERATION_EVICT] = "evict",
+	};
+
+	return operation < OPERATION_COUNT && names[operation] ? names[operation] : "?";
+}
+
+/*
+ * Operations that a task begins from user space, never inside of one that
+ * frees blocks: seeing one begin, we know all that the task is inside of.
+ */
+static bool is_outermost(enum operation operation)
+{
+	switch (operation) {
+	case OPERATION_FAULT:
+	case OPERATION_READ:
+	case OPERATION_WRITE:
+	case OPERATION_SYNC:
+	case OPERATION_FILEATTR:
+	case OPERATION_SETSIZE:
+	case OPERATION_FALLOCATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void pop(struct model_task *task)
+{
+	struct model_operation *operation = &task->operations[--task->depth];
+
+	DL_DELETE2(operation->inode->open, operation, open_prev, open_next);
+}
+
+void operation__abandon_all(struct model_task *task)
+{
+	task->certain = false;
+	while (task->depth)
+		pop(task);
+}
+
+void operation__begin(struct model *model, struct model_task *task, struct model_inode *inode,
+		      const struct event_enter *record, __u64 event)
+{
+	struct model_operation *operation;
+
+	if (is_outermost(record->operation))
+		task->certain = true;
+	if (task->depth == OPERATION_DEPTH) {
+		model->loss.capacity++;
+		operation__abandon_all(task);
+	}
+	operation = &task->operations[task->depth++];
+	memset(operation, 0, sizeof(*operation));
+	operation->operation = record->operation;
+	operation->inode = inode;
+	operation->task = task;
+	operation->first = record->first;
+	operation->last = record->last;
+	operation->argument[0] = record->argument[0];
+	operation->argument[1] = record->argument[1];
+	operation->begun = record->header.time;
+	operation->event = event;
+	operation->stack = record->stack;
+	DL_APPEND2(inode->open, operation, open_prev, open_next);
+	if (model->listener.operation_begun)
+		model->listener.operation_begun(model->context, operation);
+}
+
+void operation__end(struct model *model, struct model_task *task, const struct event_exit *record)
+{
+	struct model_operation *operation;
+	unsigned int depth = task->depth;
+
+	/* Innermost first: one whose end was not seen must not hide the others. */
+	while (depth && task->operations[depth - 1].operation != record->operation)
+		depth--;
+	if (!depth)
+		return;
+	while (task->depth > depth)
+		pop(task);
+	operation = &task->operations[depth - 1];
+	if (model->listener.operation_ended)
+		model->listener.operation_ended(model->context, operation, record->result,
+						record->header.time);
+	if (operation->operation == OPERATION_FAULT)
+		entry__fault_done(task, record->header.time);
+	pop(task);
+}
+
+/* Does this operation free, or move, the blocks behind [index, end]? */
+static bool frees(const struct model_operation *operation, __u64 index, __u64 end)
+{
+	switch (operation->operation) {
+	case OPERATION_SETSIZE:
+		return operation->argument[1] <= operation->argument[0] && end >= operation->first;
+	case OPERATION_EVICT:
+		return operation->argument[0] == 0;
+	case OPERATION_FALLOCATE:
+		if (operation->argument[0] & (MODE_COLLAPSE_RANGE | MODE_INSERT_RANGE))
+			return end >= operation->first;
+		if (operation->argument[0] & (MODE_PUNCH_HOLE | MODE_ZERO_RANGE | MODE_UNSHARE_RANGE))
+			return end >= operation->first && index <= operation->last;
+		return false;
+	default:
+		return false;
+	}
+}
+
+enum model_removal operation__removal(const struct model *model, const struct model_task *task,
+				      const struct model_inode *inode, __u64 index, __u32 order)
+{
+	__u64 end = index + (1ULL << order) - 1;
+	unsigned int i;
+	bool evicting = false;
+
+	for (i = 0; i < task->depth; i++) {
+		if (task->operations[i].inode != inode)
+			continue;
+		if (frees(&task->operations[i], index, end))
+			return REMOVAL_FREED;
+		evicting |= task->operations[i].operation == OPERATION_EVICT;
+	}
+	/* Eviction comes from anywhere; nothing around it matters to this inode. */
+	if (evicting || (task->certain && task->epoch == model->epoch))
+		return REMOVAL_KEPT;
+	return REMOVAL_UNKNOWN;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Inside of the model: shared by its files, seen by nobody else. */
+#ifndef DAXTRACE_MODEL_PRIVATE_H
+#define DAXTRACE_MODEL_PRIVATE_H
+
+#include "model/model.h"
+
+#define DEFAULT_MAX_ENTRIES	(1UL << 22)
+#define DEFAULT_HISTORY		(1UL << 16)
+#define MAX_TASKS		(1UL << 18)
+#define MAX_STACKS		(1UL << 16)
+#define MAX_SYMBOLS		(1UL << 18)
+
+/* The huge entry's order (PMD_ORDER with 4 KiB pages). */
+#define HUGE_ORDER		9
+
+struct model_stack {
+	__s32 id;
+	__u32 depth;
+	__u64 address[EVENT_STACK_DEPTH];
+	UT_hash_handle hh;
+};
+
+struct model_symbol {
+	__u64 address;
+	char name[160];		/* "function+0x12 [module]" */
+	UT_hash_handle hh;
+};
+
+/* Objects of one size, handed out and taken back without the allocator. */
+struct pool {
+	size_t size, used, limit;
+	void *free;
+	void *chunks;
+};
+
+struct model {
+	struct model_listener listener;
+	void *context;
+	struct model_loss loss;
+	__u64 records;
+	__u64 epoch;
+	struct model_task *tasks;
+	struct model_superblock *superblocks;
+	struct model_inode *inodes;
+	struct model_entry *entries;
+	struct model_stack *stacks;
+	struct model_symbol *symbols;
+	struct pool entry_pool;
+	size_t huge_entries;	/* looked for only if there are any */
+	struct model_event *history;
+	__u64 history_mask, newest_event;
+};
+
+void pool__init(struct pool *pool, size_t size, size_t limit);
+/* Zeroed; NULL: the limit is reached or memory is out. */
+void *pool__get(struct pool *pool);
+void pool__put(struct pool *pool, void *object);
+void pool__destroy(struct pool *pool);
+
+/* entry.c */
+struct model_entry *entry__find_exact(struct model *model, struct model_inode *inode, __u64 index,
+				      __u32 order);
+void entry__inserted(struct model *model, struct model_task *task, struct model_inode *inode,
+		     const struct event_entry *record, __u64 event);
+void entry__sync_dirtied(struct model *model, struct model_task *task, struct model_inode *inode,
+			 const struct event_entry *record, __u64 event);
+void entry__deleted(struct model *model, struct model_task *task, struct model_inode *inode,
+		    const struct event_entry *record);
+void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
+			 const struct event_range *record);
+void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last);
+void entry__fault_done(struct model_task *task, __u64 time);
+void entry__set_pending(struct model_task *task, struct model_entry *entry);
+void entry__forget_all(struct model *model, struct model_inode *inode);
+
+/* operation.c */
+void operation__begin(struct model *model, struct model_task *task, struct model_inode *inode,
+		      const struct event_enter *record, __u64 event);
+void operation__end(struct model *model, struct model_task *task, const struct event_exit *record);
+void operation__abandon_all(struct model_task *task);
+enum model_removal operation__removal(const struct model *model, const struct model_task *task,
+				      const struct model_inode *inode, __u64 index, __u32 order);
+
+#endif /* DAXTRACE_MODEL_PRIVATE_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a stream needs to be read elsewhere: before the first record that names
+ * a kernel stack, the stack itself and its functions' names.
+ */
+#ifndef DAXTRACE_ANNOTATE_H
+#define DAXTRACE_ANNOTATE_H
+
+#include "probe/probe.h"
+
+struct annotator;
+
+/* Records go on to visit.  NULL: out of memory. */
+struct annotator *annotator__new(const struct probe *probe, probe_visit visit, void *context);
+
+/* Hand on a record and, before it, what it needs.  A probe_visit; the context is the annotator. */
+int annotator__visit(void *annotator, const struct event_header *record);
+
+/* Hand on a record that says how many more were lost than the stream shows. */
+int annotator__gap(struct annotator *annotator, __u64 lost);
+
+/* Records lost so far, as the stream shows them. */
+__u64 annotator__lost(const struct annotator *annotator);
+
+void annotator__free(struct annotator *annotator);
+
+#endif /* DAXTRACE_ANNOTATE_H */

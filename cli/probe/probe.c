@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/sysinfo.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "common/log.h"
+#include "probe/probe.h"
+#include "probe/resolve.h"
+#include "daxtrace.skel.h"
+
+/* One call of probe__poll() hands out at most this many, to stay responsive. */
+#define POLL_BATCH	65536
+
+/* The ring buffer unless an option says otherwise: 1/256 of memory, within. */
+#define BUFFER_SMALLEST	(4UL << 20)
+#define BUFFER_LARGEST	(64UL << 20)
+
+#define MAX_LINKS	(OBSERVED_COUNT * PROBE_MAX_PROGRAMS)
+
+/* struct cpu_state of bpf/daxtrace.bpf.h */
+struct cpu_state {
+	__u32 sequence;
+	__u32 lost;
+	__u64 dropped[EVENT_TYPE_COUNT];
+};
+
+struct probe {
+	struct bpf_object *object;
+	struct ring_buffer *buffer;
+	struct bpf_link *links[MAX_LINKS];
+	size_t link_count;
+	size_t buffer_bytes;
+	struct probe_status status[OBSERVED_COUNT];
+	int stacks_fd, states_fd;
+	int cpu_count;
+	struct cpu_state *states;	/* one per possible CPU */
+	probe_visit visit;
+	void *visit_context;
+	int visited;
+};
+
+/* The program that libbpf says the kernel refused, while one object loads. */
+static char refused_program[64];
+
+static int libbpf_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[1024];
+	va_list copy;
+
+	va_copy(copy, args);
+	vsnprintf(line, sizeof(line), format, copy);
+	va_end(copy);
+	if (strstr(line, "failed to load:"))
+		sscanf(line, "libbpf: prog '%63[^']'", refused_program);
+	if (log_verbosity >= (level == LIBBPF_DEBUG ? 3 : 2))
+		fputs(line, stderr);
+	return 0;
+}
+
+static size_t power_of_two(size_t bytes)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+
+	while (size < bytes)
+		size <<= 1;
+	return size;
+}
+
+static size_t default_buffer_bytes(void)
+{
+	struct sysinfo info;
+	size_t bytes = BUFFER_SMALLEST;
+
+	if (!sysinfo(&info))
+		bytes = (size_t)info.totalram * info.mem_unit / 256;
+	if (bytes < BUFFER_SMALLEST)
+		bytes = BUFFER_SMALLEST;
+	if (bytes > BUFFER_LARGEST)
+		bytes = BUFFER_LARGEST;
+	return power_of_two(bytes);
+}
+
+static const struct probe_way *way_of(const struct probe *probe, int observed)
+{
+	int way = probe->status[observed].way;
+
+	return way < 0 ? NULL : &probe_table[observed].ways[way];
+}
+
+/* The event whose chosen way has this program, or -1. */
+static int owner_of(const struct probe *probe, const char *program)
+{
+	const struct probe_way *way;
+	int observed, i;
+
+	for (observed = 0; observed < OBSERVED_COUNT; observed++) {
+		way = way_of(probe, observed);
+		if (!way)
+			continue;
+		for (i = 0; i < PROBE_MAX_PROGRAMS && way->programs[i].program; i++)
+			if (!strcmp(way->programs[i].program, program))
+				return observed;
+	}
+	return -1;
+}
+
+/* The chosen way of an event does not work here: take the next one. */
+static void give_up_way(struct probe *probe, int observed, const struct btf *btf,
+			const struct probe_options *options, const char *program, int error)
+{
+	struct probe_status *status = &probe->status[observed];
+	size_t used = strlen(status->reason);
+
+	snprintf(status->reason + used, sizeof(status->reason) - used, "%sthe kernel refuses %s (%s)",
+		 used ? "; " : "", program, strerror(error));
+	status->way = resolve_way(btf, &probe_table[observed], status->way + 1, options->hidden,
+				  status->reason, sizeof(status->reason));
+	log_verbose(1, "%s: %s", probe_table[observed].name, status->reason);
+}
+
+/* Load the programs of the chosen ways, and only those. */
+static int set_programs(struct probe *probe)
+{
+	const struct probe_way *way;
+	struct bpf_program *program;
+	int observed, i, err;
+
+	bpf_object__for_each_program(program, probe->object)
+		bpf_program__set_autoload(program, false);
+	for (observed = 0; observed < OBSERVED_COUNT; observed++) {
+		way = way_of(probe, observed);
+		if (!way)
+			continue;
+		for (i = 0; i < PROBE_MAX_PROGRAMS && way->programs[i].program; i++) {
+			program = bpf_object__find_program_by_name(probe->object,
+								   way->programs[i].program);
+			if (!program)
+				return -ENOENT;
+			err = bpf_program__set_autoload(program, true);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* The constants in .rodata, by name: the skeleton's struct is one object's, ours come and go. */
+static int set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
+{
+	struct btf *btf = bpf_object__btf(object);
+	const struct btf_var_secinfo *variable;
+	const struct btf_type *section;
+	struct bpf_map *map;
+	size_t total;
+	char *data;
+	int id, i;
+
+	bpf_object__for_each_map(map, object)
+		if (strstr(bpf_map__name(map), ".rodata"))
+			break;
+	id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
+	if (!map || id < 0)
+		return -ENOENT;
+	data = (char *)bpf_map__initial_value(map, &total);
+	section = btf__type_by_id(btf, id);
+	variable = btf_var_secinfos(section);
+	for (i = 0; i < btf_vlen(section); i++) {
+		const struct btf_type *type = btf__type_by_id(btf, variable[i].type);
+
+		if (strcmp(btf__name_by_offset(btf, type->name_off), name))
+			continue;
+		if (!data || variable[i].offset + size > total || variable[i].size != size)
+			return -EINVAL;
+		memcpy(data + variable[i].offset, value, size);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int configure(struct probe *probe, const struct probe_options *options)
+{
+	__u32 shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
+	__u32 wakeup = probe->buffer_bytes / 4;
+	bool filter = options->device_count > 0;
+	int err;
+
+	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(probe->object, "events"),
+				       probe->buffer_bytes);
+	err = err ?: set_constant(probe->object, "page_shift", &shift, sizeof(shift));
+	err = err ?: set_constant(probe->object, "wakeup_bytes", &wakeup, sizeof(wakeup));
+	err = err ?: set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
+	return err;
+}
+
+static int fill_devices(struct probe *probe, const struct probe_options *options)
+{
+	int fd = bpf_object__find_map_fd_by_name(probe->object, "devices");
+	size_t i;
+	__u8 one = 1;
+
+	for (i = 0; i < options->device_count; i++)
+		if (bpf_map_update_elem(fd, &options->devices[i], &one, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static void drop_links(struct probe *probe)
+{
+	while (probe->link_count)
+		bpf_link__destroy(probe->links[--probe->link_count]);
+}
+
+static void drop_object(struct probe *probe)
+{
+	drop_links(probe);
+	bpf_object__close(probe->object);
+	probe->object = NULL;
+}
+
+/*
+ * Attach all that is loaded.  0, 1 if a way had to be given up and all must
+ * begin again, or a negative errno.
+ */
+static int attach(struct probe *probe, const struct btf *btf, const struct probe_options *options)
+{
+	struct bpf_program *program;
+	struct bpf_link *link;
+	int observed, err;
+
+	bpf_object__for_each_program(program, probe->object) {
+		if (!bpf_program__autoload(program))
+			continue;
+		link = bpf_program__attach(program);
+		if (link) {
+			probe->links[probe->link_count++] = link;
+			continue;
+		}
+		err = errno;
+		observed = owner_of(probe, bpf_program__name(program));
+		if (err == EPERM || observed < 0)
+			return -err;
+		give_up_way(probe, observed, btf, options, bpf_program__name(program), err);
+		return 1;
+	}
+	return 0;
+}
+
+/* Load and attach once; as attach(). */
+static int try_ways(struct probe *probe, const struct btf *btf,
+		    const struct probe_options *options)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "daxtrace");
+	const void *image;
+	size_t size;
+	int observed, err;
+
+	image = daxtrace__elf_bytes(&size);
+	probe->object = bpf_object__open_mem(image, size, &open_options);
+	if (!probe->object)
+		return -errno;
+	err = set_programs(probe);
+	err = err ?: configure(probe, options);
+	if (err)
+		return err;
+	refused_program[0] = '\0';
+	err = bpf_object__load(probe->object);
+	if (err) {
+		observed = refused_program[0] ? owner_of(probe, refused_program) : -1;
+		if (err == -EPERM || observed < 0)
+			return err;
+		give_up_way(probe, observed, btf, options, refused_program, -err);
+		return 1;
+	}
+	err = fill_devices(probe, options);
+	return err ?: attach(probe, btf, options);
+}
+
+static int visit_one(void *context, void *data, size_t size)
+{
+	struct probe *probe = context;
+	int err;
+
+	if (size < sizeof(struct event_header))
+		return 0;
+	probe->visited++;
+	err = probe->visit(probe->visit_context, data);
+	if (err < 0)
+		return err;
+	return probe->visited >= POLL_BATCH ? -EAGAIN : 0;
+}
+
+static int open_buffer(struct probe *probe)
+{
+	probe->stacks_fd = bpf_object__find_map_fd_by_name(probe->object, "stacks");
+	probe->states_fd = bpf_object__find_map_fd_by_name(probe->object, "cpu_states");
+	probe->cpu_count = libbpf_num_possible_cpus();
+	if (probe->cpu_count < 0)
+		return probe->cpu_count;
+	probe->states = calloc(probe->cpu_count, sizeof(*probe->states));
+	if (!probe->states)
+		return -ENOMEM;
+	probe->buffer = ring_buffer__new(bpf_object__find_map_fd_by_name(probe->object, "events"),
+					 visit_one, probe, NULL);
+	return probe->buffer ? 0 : -errno;
+}
+
+static void explain(int err, char *error)
+{
+	if (err == -EPERM || err == -EACCES)
+		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: %s; tracing needs root, or "
+			 "CAP_BPF and CAP_PERFMON, on a kernel that is not locked down: run it as "
+			 "root, and see /sys/kernel/security/lockdown", strerror(-err));
+	else if (err == -ENOMEM)
+		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: not enough memory; "
+			 "try a smaller --buffer");
+	else
+		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: %s; nothing is traced: "
+			 "-v -v shows what the kernel's verifier says", strerror(-err));
+}
+
+int probe__open(struct probe **result, const struct probe_options *options, char *error)
+{
+	struct probe *probe;
+	struct btf *btf;
+	int observed, err;
+
+	libbpf_set_print(libbpf_message);
+	btf = btf__load_vmlinux_btf();
+	if (!btf) {
+		snprintf(error, ERROR_LENGTH, "cannot trace: this kernel has no BTF "
+			 "(/sys/kernel/btf/vmlinux: %s), without which its structures are unknown; "
+			 "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it",
+			 strerror(errno));
+		return -ENOENT;
+	}
+	probe = calloc(1, sizeof(*probe));
+	if (!probe) {
+		btf__free(btf);
+		explain(-ENOMEM, error);
+		return -ENOMEM;
+	}
+	probe->buffer_bytes = options->buffer_bytes ? power_of_two(options->buffer_bytes) :
+						      default_buffer_bytes();
+	for (observed = 0; observed < OBSERVED_COUNT; observed++)
+		probe->status[observed].way =
+			resolve_way(btf, &probe_table[observed], 0, options->hidden,
+				    probe->status[observed].reason,
+				    sizeof(probe->status[observed].reason));
+	/* Each round that does not end it gives up one way of one event. */
+	while ((err = try_ways(probe, btf, options)) == 1)
+		drop_object(probe);
+	btf__free(btf);
+	err = err ?: open_buffer(probe);
+	if (err) {
+		explain(err, error);
+		probe__close(probe);
+		return err;
+	}
+	*result = probe;
+	return 0;
+}
+
+const struct probe_status *probe__status(const struct probe *probe, enum observed observed)
+{
+	return &probe->status[observed];
+}
+
+__u32 probe__missing(const struct probe *probe)
+{
+	__u32 missing = 0;
+	int observed;
+
+	for (observed = 0; observed < OBSERVED_COUNT; observed++)
+		if (probe->status[observed].way < 0)
+			missing |= OBSERVED_BIT(observed);
+	return missing;
+}
+
+int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *context)
+{
+	int err;
+
+	probe->visit = visit;
+	probe->visit_context = context;
+	probe->visited = 0;
+	/* Without a wake-up the wait times out, and what there is is read all the same. */
+	err = ring_buffer__poll(probe->buffer, timeout_ms);
+	if (err >= 0)
+		err = ring_buffer__consume(probe->buffer);
+	if (err < 0 && err != -EAGAIN)
+		return err;
+	return probe->visited;
+}
+
+void probe__detach(struct probe *probe)
+{
+	drop_links(probe);
+}
+
+/*
+ * A program does not run if it is already running on that CPU, in a task that
+ * was preempted in it: the kernel counts those, and nobody else can.
+ */
+static __u64 missed_runs(const struct probe *probe)
+{
+	struct bpf_program *program;
+	struct bpf_prog_info info;
+	__u32 length;
+	__u64 missed = 0;
+	int fd;
+
+	bpf_object__for_each_program(program, probe->object) {
+		fd = bpf_program__fd(program);
+		if (fd < 0)
+			continue;
+		memset(&info, 0, sizeof(info));
+		length = sizeof(info);
+		if (!bpf_obj_get_info_by_fd(fd, &info, &length))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
+__u64 probe__lost(const struct probe *probe)
+{
+	__u64 lost = missed_runs(probe);
+	__u32 zero = 0;
+	int cpu, type;
+
+	if (bpf_map_lookup_elem(probe->states_fd, &zero, probe->states))
+		return lost;
+	for (cpu = 0; cpu < probe->cpu_count; cpu++)
+		for (type = 0; type < EVENT_TYPE_COUNT; type++)
+			lost += probe->states[cpu].dropped[type];
+	return lost;
+}
+
+size_t probe__buffer_bytes(const struct probe *probe)
+{
+	return probe->buffer_bytes;
+}
+
+unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH])
+{
+	unsigned int depth = 0;
+
+	if (id < 0)
+		return 0;
+	memset(address, 0, EVENT_STACK_DEPTH * sizeof(*address));
+	if (bpf_map_lookup_elem(probe->stacks_fd, &id, address))
+		return 0;
+	while (depth < EVENT_STACK_DEPTH && address[depth])
+		depth++;
+	return depth;
+}
+
+void probe__close(struct probe *probe)
+{
+	if (!probe)
+		return;
+	ring_buffer__free(probe->buffer);
+	drop_object(probe);
+	free(probe->states);
+	free(probe);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Observation of the running kernel: attaches the BPF programs that the probe
+ * table chooses and hands out their records.  Knows nothing of what they mean.
+ */
+#ifndef DAXTRACE_PROBE_H
+#define DAXTRACE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#include "bpf/events.h"
+#include "probe/table.h"
+
+struct probe;
+
+struct probe_options {
+	size_t buffer_bytes;		/* of the ring buffer; 0: chosen from memory */
+	const __u32 *devices;		/* only these (major << 20 | minor); NULL: all */
+	size_t device_count;
+	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
+};
+
+/* How an event is observed here. */
+struct probe_status {
+	int way;			/* index in the row's ways, or -1: missing */
+	char reason[160];		/* why it is missing, or why an earlier way was not taken */
+};
+
+/*
+ * Called for each record, in the order in which they were made.  The record is
+ * valid during the call.  A negative return ends the reading with that value.
+ */
+typedef int (*probe_visit)(void *context, const struct event_header *record);
+
+/*
+ * Resolve the table against this kernel, load, attach.  Returns 0 and *probe
+ * (the caller closes it), or a negative errno and one sentence in error
+ * (ERROR_LENGTH bytes).  Events that are missing are no error: see the status.
+ */
+int probe__open(struct probe **probe, const struct probe_options *options, char *error);
+
+/* Of each event; valid until the probe is closed. */
+const struct probe_status *probe__status(const struct probe *probe, enum observed observed);
+
+/* Mask of the events that are not observed. */
+__u32 probe__missing(const struct probe *probe);
+
+/*
+ * Wait up to timeout_ms for records and visit what there is.  Returns how many
+ * were visited, or a negative errno (-EINTR: a signal came).
+ */
+int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *context);
+
+/* Detach every program; what is in the buffer can still be polled. */
+void probe__detach(struct probe *probe);
+
+/* Records that were lost so far: no room, or a program that could not run. */
+__u64 probe__lost(const struct probe *probe);
+
+/* Bytes of the ring buffer. */
+size_t probe__buffer_bytes(const struct probe *probe);
+
+/*
+ * The frames of a stack that a record names, innermost first.  Returns how
+ * many, 0 if the kernel does not have it (any more).
+ */
+unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH]);
+
+void probe__close(struct probe *probe);
+
+#endif /* DAXTRACE_PROBE_H */

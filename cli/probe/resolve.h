@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which way of a row of the probe table this kernel's BTF promises. */
+#ifndef DAXTRACE_RESOLVE_H
+#define DAXTRACE_RESOLVE_H
+
+#include <bpf/btf.h>
+
+#include "probe/probe.h"
+
+/*
+ * The first way at or after index first whose targets exist with the arguments
+ * that its programs read, or -1.  What was passed over is appended to reason.
+ */
+int resolve_way(const struct btf *btf, const struct probe_row *row, int first,
+		const char *const *hidden, char *reason, size_t length);
+
+#endif /* DAXTRACE_RESOLVE_H */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The probe table: one row per semantic event, with the ways to observe it in
+ * order of preference.  It alone decides which BPF programs are loaded; it
+ * prints `daxtrace features`, and the smoke test is made from it.
+ */
+#ifndef DAXTRACE_PROBE_TABLE_H
+#define DAXTRACE_PROBE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What can be observed.  A set of them is a mask of 1 << observed. */
+enum observed {
+	OBSERVED_FAULT,
+	OBSERVED_ENTRY_INSERT,
+	OBSERVED_ENTRY_DELETE,
+	OBSERVED_ENTRY_DIRTY,
+	OBSERVED_RW,
+	OBSERVED_INVALIDATE,
+	OBSERVED_UNMAP,
+	OBSERVED_TRUNCATE,
+	OBSERVED_SETSIZE,
+	OBSERVED_FALLOCATE,
+	OBSERVED_EVICT,
+	OBSERVED_MKCLEAN,
+	OBSERVED_FLUSH,
+	OBSERVED_WRITEBACK,
+	OBSERVED_WRITEBACK_ONE,
+	OBSERVED_SYNC,
+	OBSERVED_FILEATTR,
+	OBSERVED_SUPERBLOCK,
+	OBSERVED_TASK_NAME,
+	OBSERVED_COUNT
+};
+
+#define OBSERVED_BIT(observed)	(1U << (observed))
+
+#define PROBE_MAX_PROGRAMS	4
+#define PROBE_MAX_WAYS		3
+
+enum probe_mechanism {
+	PROBE_TP_BTF,	/* BTF tracepoint: about 75 instructions a hit */
+	PROBE_FENTRY,	/* about 110; fexit about 200 */
+};
+
+/* A BPF program and what it is attached to. */
+struct probe_program {
+	const char *program;	/* its name in bpf/ */
+	const char *target;	/* kernel function or tracepoint */
+	/*
+	 * The arguments that it reads: for each one, in order, the structure
+	 * that a pointer must point to, or "-" for anything.  "=" at the end:
+	 * there must be no further argument (a program on return finds the
+	 * result behind the last one).
+	 */
+	const char *arguments;
+};
+
+/* All programs of a way are needed; NULL ends the list. */
+struct probe_way {
+	enum probe_mechanism mechanism;
+	struct probe_program programs[PROBE_MAX_PROGRAMS];
+};
+
+struct probe_row {
+	const char *name;	/* of the event, as in "probe.<name>" of a trace */
+	const char *what;	/* it means, for a person */
+	const char *without;	/* what is lost when it is missing */
+	struct probe_way ways[PROBE_MAX_WAYS];
+};
+
+/* Indexed by enum observed. */
+extern const struct probe_row probe_table[OBSERVED_COUNT];
+
+/* "tp_btf", "fentry". */
+const char *probe_mechanism_name(enum probe_mechanism mechanism);
+
+/* The event that has this name, or -1. */
+int probe_table__find(const char *name);
+
+#endif /* DAXTRACE_PROBE_TABLE_H */
