@@ -115,12 +115,12 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
-enum verdict detector__verdict(const struct detector *detector, bool broken)
+enum verdict detector__verdict(const struct detector *detector, bool broken, size_t known)
 {
 	const struct model_loss *loss = model__loss(detector->model);
 	int rule;
 
-	if (detector->count)
+	if (detector->count > known)
 		return VERDICT_FINDINGS;
 	if (broken || loss->records || loss->capacity)
 		return VERDICT_INCONCLUSIVE;

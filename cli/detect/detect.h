@@ -121,9 +121,10 @@ enum verdict {
 const char *verdict_name(enum verdict verdict);
 
 /*
- * What the run proves.  broken: the stream itself is not whole.  Findings are
- * findings whatever was lost; no findings are clean only if nothing was.
+ * What the run proves.  broken: the stream itself is not whole; known: how many
+ * of the findings were expected.  Other findings are findings whatever was
+ * lost; none is clean only if nothing was.
  */
-enum verdict detector__verdict(const struct detector *detector, bool broken);
+enum verdict detector__verdict(const struct detector *detector, bool broken, size_t known);
 
 #endif /* DAXTRACE_DETECT_H */

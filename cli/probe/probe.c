@@ -325,21 +325,53 @@ static void explain(int err, char *error)
 			 "-v -v shows what the kernel's verifier says", strerror(-err));
 }
 
-int probe__open(struct probe **result, const struct probe_options *options, char *error)
+static struct btf *load_btf(char *error)
 {
-	struct probe *probe;
 	struct btf *btf;
-	int observed, err;
 
 	libbpf_set_print(libbpf_message);
 	btf = btf__load_vmlinux_btf();
-	if (!btf) {
+	if (!btf)
 		snprintf(error, ERROR_LENGTH, "cannot trace: this kernel has no BTF "
 			 "(/sys/kernel/btf/vmlinux: %s), without which its structures are unknown; "
 			 "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it",
 			 strerror(errno));
-		return -ENOENT;
+	return btf;
+}
+
+static void resolve_all(const struct btf *btf, struct probe_status status[OBSERVED_COUNT],
+			const char *const *hidden)
+{
+	int i;
+
+	for (i = 0; i < OBSERVED_COUNT; i++) {
+		status[i].reason[0] = 0;
+		status[i].way = resolve_way(btf, &probe_table[i], 0, hidden, status[i].reason,
+					    sizeof(status[i].reason));
 	}
+}
+
+int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const *hidden,
+		   char *error)
+{
+	struct btf *btf = load_btf(error);
+
+	if (!btf)
+		return -ENOENT;
+	resolve_all(btf, status, hidden);
+	btf__free(btf);
+	return 0;
+}
+
+int probe__open(struct probe **result, const struct probe_options *options, char *error)
+{
+	struct probe *probe;
+	struct btf *btf;
+	int err;
+
+	btf = load_btf(error);
+	if (!btf)
+		return -ENOENT;
 	probe = calloc(1, sizeof(*probe));
 	if (!probe) {
 		btf__free(btf);
@@ -348,11 +380,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	}
 	probe->buffer_bytes = options->buffer_bytes ? power_of_two(options->buffer_bytes) :
 						      default_buffer_bytes();
-	for (observed = 0; observed < OBSERVED_COUNT; observed++)
-		probe->status[observed].way =
-			resolve_way(btf, &probe_table[observed], 0, options->hidden,
-				    probe->status[observed].reason,
-				    sizeof(probe->status[observed].reason));
+	resolve_all(btf, probe->status, options->hidden);
 	/* Each round that does not end it gives up one way of one event. */
 	while ((err = try_ways(probe, btf, options)) == 1)
 		drop_object(probe);

@@ -41,6 +41,13 @@ typedef int (*probe_visit)(void *context, const struct event_header *record);
  */
 int probe__open(struct probe **probe, const struct probe_options *options, char *error);
 
+/*
+ * What BTF alone promises, without privilege and without attaching anything.
+ * 0, or a negative errno and one sentence in error.
+ */
+int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const *hidden,
+		   char *error);
+
 /* Of each event; valid until the probe is closed. */
 const struct probe_status *probe__status(const struct probe *probe, enum observed observed);
 

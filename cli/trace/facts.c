@@ -24,21 +24,22 @@ bool trace_facts__key_valid(const char *key)
 
 size_t trace_facts__format(char *line, const char *key, const char *value)
 {
-	/* The longest addition below is two bytes, and '=' and '\n' must fit too. */
-	const char *limit = line + TRACE_FACT_MAX - 2;
+	const char *end = line + TRACE_FACT_MAX - 1;	/* room for the newline */
 	char *out = line;
 
 	for (; *key; key++) {
-		if (out >= limit)
+		if (end - out < 2)
 			return 0;
 		*out++ = *key;
 	}
 	*out++ = '=';
 
 	for (; *value; value++) {
-		if (out >= limit)
+		bool escape = *value == '\n' || *value == '\\';
+
+		if (end - out < 1 + escape)
 			return 0;
-		if (*value == '\n' || *value == '\\')
+		if (escape)
 			*out++ = '\\';
 		*out++ = *value == '\n' ? 'n' : *value;
 	}

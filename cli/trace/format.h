@@ -54,7 +54,6 @@ struct trace_file_header {
 #define TRACE_BLOCK_MAGIC	"DXBK"	/* without the NUL */
 
 enum trace_block_type {
-	/* 0 is none: a reader skips it as it skips an unknown one */
 	TRACE_BLOCK_FACTS	= 1,	/* "key=value\n" lines */
 	TRACE_BLOCK_RECORDS	= 2,	/* whole records, one after another */
 	TRACE_BLOCK_END		= 3,	/* struct trace_end */
@@ -77,7 +76,7 @@ struct trace_block_header {
 	__le32 crc;		/* CRC-32 of this header, this field as 0, then the stored payload */
 };
 
-/* Payload of the END block; a newer minor version may append to it. */
+/* Payload of the END block, never compressed; a newer minor version may append to it. */
 struct trace_end {
 	__le64 records;		/* in all RECORDS blocks */
 	__le64 blocks;		/* before this one */

@@ -255,6 +255,13 @@ static int take_end(struct trace_reader *reader, const struct trace_block_header
 	return 0;
 }
 
+static bool type_known(const struct trace_block_header *header)
+{
+	__u32 type = le32toh(header->type);
+
+	return type >= TRACE_BLOCK_FACTS && type <= TRACE_BLOCK_END;
+}
+
 int trace_reader__read_block(struct trace_reader *reader)
 {
 	struct trace_block_header header;
@@ -264,8 +271,8 @@ int trace_reader__read_block(struct trace_reader *reader)
 	result = read_block_header(reader, &header);
 	if (result > 0)
 		result = read_payload(reader, &header);
-	/* A type that is not known is of a newer minor version and may be skipped. */
-	if (result > 0 && le32toh(header.type) <= TRACE_BLOCK_END)
+	/* Another type is of a newer minor version and may be skipped. */
+	if (result > 0 && type_known(&header))
 		result = decompress(reader, &header);
 	if (result <= 0)
 		return result;

@@ -24,6 +24,7 @@ struct trace_reader;
 #define TRACE_KEY_MACHINE	"machine"	/* uname -m */
 #define TRACE_KEY_VERSION	"daxtrace"	/* version of the program that wrote it */
 #define TRACE_KEY_COMMAND	"command"	/* the traced command, if any */
+#define TRACE_KEY_STATUS	"command.status" /* its exit status, or 128 + signal */
 #define TRACE_KEY_STARTED	"started"	/* CLOCK_REALTIME, ns, decimal */
 #define TRACE_KEY_CLOCK		"clock"		/* CLOCK_MONOTONIC at the same moment, ns */
 #define TRACE_KEY_PROBE		"probe."	/* + event name: the way it is observed, or "missing: reason" */
@@ -50,8 +51,8 @@ int trace_writer__create(struct trace_writer **writer, const char *path, char *e
  * a reader finds them before it has read any; those known at the end just
  * before closing.  A key that is given again replaces its value.
  * -EINVAL: the key is empty or has a character other than printable ASCII, or
- * a space, '=' or '\\'.  -E2BIG: the fact is longer than 64 KiB or there are
- * too many (format.h); it is left out.  Neither is an error of the writing.
+ * a space, '=' or a backslash.  -E2BIG: the fact is longer than 64 KiB or there
+ * are too many (format.h); it is left out.  Neither is an error of the writing.
  */
 int trace_writer__fact(struct trace_writer *writer, const char *key, const char *value);
 

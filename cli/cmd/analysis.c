@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Offline: a trace file through the same model and rules as a live stream. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "trace/trace.h"
+
+/* Events of which the file does not say that they were observed. */
+static __u32 missing_events(const struct trace_reader *reader)
+{
+	__u32 missing = 0;
+	const char *way;
+	char key[64];
+	int i;
+
+	for (i = 0; i < OBSERVED_COUNT; i++) {
+		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
+		way = trace_reader__fact(reader, key);
+		if (!way || !strncmp(way, "missing", 7))
+			missing |= OBSERVED_BIT(i);
+	}
+	return missing;
+}
+
+static void add_problem(struct analysis *analysis, const char *text)
+{
+	size_t used = strlen(analysis->problem);
+
+	snprintf(analysis->problem + used, sizeof(analysis->problem) - used, "%s%s",
+		 used ? " " : "", text);
+	analysis->facts.problem = analysis->problem;
+}
+
+static void look_for_problems(struct analysis *analysis)
+{
+	struct trace_reader *reader = analysis->reader;
+	const char *status = trace_reader__fact(reader, TRACE_KEY_STATUS);
+	char text[128];
+
+	if (trace_reader__state(reader) != TRACE_COMPLETE)
+		add_problem(analysis, trace_reader__problem(reader));
+	if (status && strcmp(status, "0")) {
+		snprintf(text, sizeof(text), "The traced command failed with status %.16s: what it was to "
+			 "exercise may not have run.", status);
+		add_problem(analysis, text);
+	}
+}
+
+int analysis__read(struct analysis *analysis, const char *path, struct detector_options *options,
+		   void (*each)(void *context, const struct model *model), void *context)
+{
+	const struct event_header *record;
+	char error[TRACE_ERROR_LENGTH];
+	struct model *model;
+	int err;
+
+	memset(analysis, 0, sizeof(*analysis));
+	err = trace_reader__open(&analysis->reader, path, error);
+	if (err) {
+		log_error("%s", error);
+		return err == -ENOENT || err == -EACCES || err == -EISDIR ? STATUS_USAGE :
+			STATUS_INCONCLUSIVE;
+	}
+	options->missing = missing_events(analysis->reader);
+	analysis->detector = detector__new(options);
+	if (!analysis->detector)
+		model__out_of_memory();
+	model = detector__model(analysis->detector);
+	while ((err = trace_reader__next(analysis->reader, &record)) > 0) {
+		model__record(model, record);
+		if (each)
+			each(context, model);
+	}
+	if (err < 0) {
+		snprintf(error, sizeof(error), "Reading stopped: %s.", strerror(-err));
+		add_problem(analysis, error);
+	}
+	analysis->facts.kernel = trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL);
+	analysis->facts.source = path;
+	analysis->facts.missing = options->missing;
+	look_for_problems(analysis);
+	return 0;
+}
+
+enum verdict analysis__verdict(const struct analysis *analysis)
+{
+	return detector__verdict(analysis->detector, analysis->facts.problem,
+				 analysis->facts.known);
+}
+
+void analysis__free(struct analysis *analysis)
+{
+	detector__free(analysis->detector);
+	if (analysis->reader)
+		trace_reader__close(analysis->reader);
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stdio.h>
+
+#include "cmd/live.h"
+
+static int visit(void *context, const struct event_header *record)
+{
+	struct live *live = context;
+
+	model__record(detector__model(live->detector), record);
+	return 0;
+}
+
+static void warn_of_missing(const struct probe *probe)
+{
+	int i;
+
+	for (i = 0; i < OBSERVED_COUNT; i++)
+		if (probe__status(probe, i)->way < 0)
+			log_warn("%s is not observed: %s; %s", probe_table[i].name,
+				 probe__status(probe, i)->reason, probe_table[i].without);
+}
+
+int live__run(struct live *live, struct session_options *options)
+{
+	struct session *session;
+	int status;
+
+	options->visit = visit;
+	options->context = live;
+	status = session__open(&session, options);
+	if (status)
+		return status;
+	warn_of_missing(session__probe(session));
+	live->options.missing = probe__missing(session__probe(session));
+	live->detector = detector__new(&live->options);
+	if (!live->detector)
+		model__out_of_memory();
+	uname(&live->system);
+	live->facts.kernel = live->system.release;
+	live->facts.missing = live->options.missing;
+	if (!options->command)
+		log_warn("watching; Ctrl-C ends it");
+	status = session__run(session);
+	live->command_status = session__command_status(session);
+	if (live->command_status) {
+		snprintf(live->problem, sizeof(live->problem), "The command failed with status %d: what it "
+			 "was to exercise may not have run.", live->command_status);
+		live->facts.problem = live->problem;
+	}
+	session__close(session);
+	return status;
+}
+
+int live__conclude(struct live *live, size_t known)
+{
+	enum verdict verdict = detector__verdict(live->detector, live->facts.problem, known);
+
+	live->facts.known = known;
+	report_format()->verdict(stdout, live->detector, &live->facts, verdict);
+	return verdict_status(verdict);
+}
+
+void live__free(struct live *live)
+{
+	detector__free(live->detector);
+}

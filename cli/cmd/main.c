@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* daxtrace: dispatch, and the options that all commands share. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "cmd/cmd.h"
+
+const struct command *const commands[] = {
+	&features_command,
+	&record_command,
+	&report_command,
+	&monitor_command,
+	&check_command,
+	&rules_command,
+	&version_command,
+	&help_command,
+	NULL
+};
+
+const struct command *command__find(const char *name)
+{
+	const struct command *const *command;
+
+	for (command = commands; *command; command++)
+		if (!strcmp((*command)->name, name))
+			return *command;
+	return NULL;
+}
+
+void command__usage(const struct command *command)
+{
+	printf("%s\n", command->usage);
+}
+
+int usage_error(const struct command *command, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_error("%s; see 'daxtrace help%s%s'", text, command ? " " : "",
+		  command ? command->name : "");
+	return STATUS_USAGE;
+}
+
+int take_common_option(const struct command *command, int option)
+{
+	switch (option) {
+	case 'j':
+		log_json = true;
+		return -1;
+	case 'v':
+		log_verbosity++;
+		return -1;
+	case 'h':
+		command__usage(command);
+		return STATUS_CLEAN;
+	case ':':
+		return usage_error(command, "option %s needs a value", optarg ? optarg : "");
+	default:
+		return usage_error(command, "unknown option");
+	}
+}
+
+static int add_device(const struct command *command, struct trace_options *options,
+		      const char *path)
+{
+	struct stat status;
+
+	if (options->probe.device_count == MAX_DEVICES)
+		return usage_error(command, "more than %d times --fs", MAX_DEVICES);
+	if (stat(path, &status))
+		return usage_error(command, "--fs %s: %s", path, strerror(errno));
+	options->devices[options->probe.device_count++] =
+		major(status.st_dev) << 20 | minor(status.st_dev);
+	options->probe.devices = options->devices;
+	return -1;
+}
+
+static bool parse_size(const char *text, size_t *size)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || end == text || *text == '-')
+		return false;
+	if (*end == 'K' || *end == 'k')
+		value <<= 10, end++;
+	else if (*end == 'M' || *end == 'm')
+		value <<= 20, end++;
+	/* The kernel's ring buffer holds at most 2 GiB; less than a page is none. */
+	if (*end || value < 4096 || value > 1ULL << 31)
+		return false;
+	*size = value;
+	return true;
+}
+
+int take_trace_option(const struct command *command, int option, struct trace_options *options)
+{
+	switch (option) {
+	case OPTION_FS:
+		return add_device(command, options, optarg);
+	case OPTION_BUFFER:
+		if (!parse_size(optarg, &options->probe.buffer_bytes))
+			return usage_error(command, "--buffer %s: not a size from 4K to 2048M", optarg);
+		return -1;
+	case OPTION_HIDE:
+		if (options->hidden_count == MAX_HIDDEN)
+			return usage_error(command, "more than %d times --hide", MAX_HIDDEN);
+		options->hidden[options->hidden_count++] = optarg;
+		options->probe.hidden = options->hidden;
+		return -1;
+	default:
+		return take_common_option(command, option);
+	}
+}
+
+bool parse_seconds(const char *text, double *seconds)
+{
+	char *end;
+
+	errno = 0;
+	*seconds = strtod(text, &end);
+	/* A year is as good as for ever, and does not overflow. */
+	return !errno && end != text && !*end && isfinite(*seconds) && *seconds > 0 &&
+	       *seconds < 31536000;
+}
+
+int take_rule(const struct command *command, const char *name, __u32 *rules)
+{
+	bool exclude = *name == '-';
+	int rule = rule__find(name + exclude);
+	char known[256] = "";
+	int i;
+
+	if (rule < 0) {
+		for (i = 0; i < RULE_COUNT; i++)
+			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+				 i ? ", " : "", rule_table[i].id);
+		return usage_error(command, "--rule %s: there is no such rule; there are %s", name,
+				   known);
+	}
+	if (exclude)
+		*rules = (*rules ? *rules : RULES_ALL) & ~(1U << rule);
+	else
+		*rules |= 1U << rule;
+	if (!*rules)
+		return usage_error(command, "--rule %s leaves no rule to judge", name);
+	return -1;
+}
+
+const struct report_format *report_format(void)
+{
+	return log_json ? &report_json : &report_text;
+}
+
+int verdict_status(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_CLEAN:
+		return STATUS_CLEAN;
+	case VERDICT_FINDINGS:
+		return STATUS_FINDINGS;
+	default:
+		return STATUS_INCONCLUSIVE;
+	}
+}
+
+/* -j counts wherever it stands, so that an error before it is JSON as well. */
+static void look_for_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
+			log_json = true;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	int first = 1, status;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	look_for_json(argc, argv);
+	/* Options before the command that mean the same behind it. */
+	while (first < argc && argv[first][0] == '-') {
+		if (!strcmp(argv[first], "-h") || !strcmp(argv[first], "--help"))
+			return help_command.run(1, argv);
+		if (!strcmp(argv[first], "-V") || !strcmp(argv[first], "--version"))
+			return version_command.run(1, argv);
+		if (!strcmp(argv[first], "-v") || !strcmp(argv[first], "--verbose"))
+			log_verbosity++;
+		else if (strcmp(argv[first], "-j") && strcmp(argv[first], "--json"))
+			return usage_error(NULL, "unknown option %s before the command",
+					   argv[first]);
+		first++;
+	}
+	if (first == argc)
+		return usage_error(NULL, "no command given");
+	command = command__find(argv[first]);
+	if (!command)
+		return usage_error(NULL, "unknown command %s", argv[first]);
+	opterr = 0;
+	status = command->run(argc - first, argv + first);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "daxtrace: cannot write the output: %s; it is not whole\n",
+			strerror(errno));
+		if (status == STATUS_CLEAN)
+			status = STATUS_INCONCLUSIVE;
+	}
+	return status;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* daxtrace report: a trace file, offline. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "report/report.h"
+
+enum view {
+	VIEW_ALL,
+	VIEW_FINDINGS,
+	VIEW_COVERAGE,
+	VIEW_SUMMARY,
+	VIEW_TIMELINE,
+};
+
+static int find_view(const char *name)
+{
+	static const char *const names[] = { "all", "findings", "coverage", "summary", "timeline" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -1;
+}
+
+struct timeline {
+	__u64 printed;		/* newest event on the page */
+	__u64 begun;		/* ns, of the first event */
+};
+
+static void print_events(void *context, const struct model *model)
+{
+	struct timeline *timeline = context;
+	const struct model_event *event;
+	const struct model_task *task;
+	char text[96], device[32];
+
+	while (timeline->printed < model__newest_event(model)) {
+		event = model__event(model, ++timeline->printed);
+		if (!event)
+			continue;
+		if (!timeline->begun)
+			timeline->begun = event->time;
+		task = model__task(model, event->tid);
+		printf("%13.6f %-15s %7u %7s %6llu  %s\n",
+		       (double)(__s64)(event->time - timeline->begun) / 1e9, task ? task->comm : "?",
+		       event->tid, report__device(event->inode.dev, device, sizeof(device)),
+		       (unsigned long long)event->inode.ino,
+		       report__describe(event, text, sizeof(text)));
+	}
+}
+
+static void print_report(const struct analysis *analysis, enum view view)
+{
+	const struct report_format *format = report_format();
+	const struct finding *finding;
+
+	if (view == VIEW_ALL || view == VIEW_FINDINGS)
+		for (finding = detector__findings(analysis->detector); finding;
+		     finding = finding->next)
+			format->finding(stdout, analysis->detector, finding);
+	if (view == VIEW_ALL || view == VIEW_COVERAGE)
+		format->coverage(stdout, analysis->detector);
+	format->verdict(stdout, analysis->detector, &analysis->facts,
+			analysis__verdict(analysis));
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "view", required_argument, NULL, OPTION_VIEW },
+		{ "rule", required_argument, NULL, OPTION_RULE },
+		{ "format", required_argument, NULL, OPTION_FORMAT },
+		COMMON_LONG_OPTIONS,
+		{ NULL, 0, NULL, 0 }
+	};
+	struct detector_options options = { .rules = 0 };
+	struct timeline timeline = { 0 };
+	struct analysis analysis;
+	int option, status, view = VIEW_ALL;
+
+	while ((option = getopt_long(argc, argv, ":jvh", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_VIEW:
+			view = find_view(optarg);
+			if (view < 0)
+				return usage_error(&report_command, "--view %s: the views are all, "
+						   "findings, coverage, summary, timeline", optarg);
+			break;
+		case OPTION_RULE:
+			status = take_rule(&report_command, optarg, &options.rules);
+			if (status >= 0)
+				return status;
+			break;
+		case OPTION_FORMAT:
+			if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+				return usage_error(&report_command, "--format %s: the formats are "
+						   "text and json", optarg);
+			log_json = !strcmp(optarg, "json");
+			break;
+		default:
+			status = take_common_option(&report_command, option);
+			if (status >= 0)
+				return status;
+		}
+	}
+	if (argc - optind != 1)
+		return usage_error(&report_command, "%s", optind == argc ? "no FILE given" :
+				   "more than one FILE given");
+	if (view == VIEW_TIMELINE && log_json)
+		return usage_error(&report_command, "--view timeline is text only");
+	options.rules = rules_or_all(options.rules);
+	status = analysis__read(&analysis, argv[optind], &options,
+				view == VIEW_TIMELINE ? print_events : NULL, &timeline);
+	if (!status) {
+		print_report(&analysis, view);
+		status = verdict_status(analysis__verdict(&analysis));
+	}
+	analysis__free(&analysis);
+	return status;
+}
+
+const struct command report_command = {
+	.name = "report",
+	.brief = "analyse a trace file",
+	.usage =
+	"Usage: daxtrace report FILE [OPTIONS]\n"
+	"\n"
+	"Read a trace file (- for standard input) and say which races it shows, how\n"
+	"often their windows were open, and what the run proves.\n"
+	"\n"
+	"  --view VIEW      all (findings, coverage, verdict; the default), findings,\n"
+	"                   coverage, summary (the verdict alone), timeline (every event)\n"
+	"  --rule DXnn      judge this rule (repeatable); -DXnn: all but this one\n"
+	"  --format FORMAT  text or json\n"
+	COMMON_USAGE
+	"\n"
+	"Exit status: 0 clean, 1 findings, 2 usage, 4 inconclusive.",
+	.run = run,
+};

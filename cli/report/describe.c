@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Events in words. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "report/report.h"
+
+const char *report__device(__u32 dev, char *text, size_t length)
+{
+	snprintf(text, length, "%u:%u", dev >> 20, dev & 0xfffff);
+	return text;
+}
+
+static const char *pages(const struct model_event *event, char *text, size_t length)
+{
+	unsigned long long first = event->first, last = event->last;
+
+	if (first == last)
+		snprintf(text, length, "page %llu", first);
+	else if (last == INDEX_MAX && !first)
+		snprintf(text, length, "all pages");
+	else if (last == INDEX_MAX)
+		snprintf(text, length, "pages %llu-", first);
+	else
+		snprintf(text, length, "pages %llu-%llu", first, last);
+	return text;
+}
+
+static const char *describe_enter(const struct model_event *event, char *text, size_t length)
+{
+	unsigned long long a = event->argument[0], b = event->argument[1];
+	char range[64];
+
+	pages(event, range, sizeof(range));
+	switch (event->operation) {
+	case OPERATION_FAULT:
+		snprintf(text, length, "%s%s fault, %s", a & FAULT_PRIVATE ? "private " : "",
+			 a & FAULT_WRITE ? "write" : "read", range);
+		break;
+	case OPERATION_READ:
+	case OPERATION_WRITE:
+		snprintf(text, length, "%s %llu bytes at %llu",
+			 operation_name(event->operation), b, a);
+		break;
+	case OPERATION_SYNC:
+		snprintf(text, length, "%s, %s", a ? "fdatasync" : "fsync", range);
+		break;
+	case OPERATION_SETSIZE:
+		snprintf(text, length, "truncate %llu to %llu bytes", a, b);
+		break;
+	case OPERATION_FALLOCATE:
+		snprintf(text, length, "fallocate mode 0x%llx, %s", a, range);
+		break;
+	case OPERATION_FILEATTR:
+		snprintf(text, length, "set file attributes");
+		break;
+	case OPERATION_EVICT:
+		snprintf(text, length, "evict inode, %llu links", a);
+		break;
+	default:
+		snprintf(text, length, "%s %s", operation_name(event->operation), range);
+	}
+	return text;
+}
+
+static const char *describe_exit(const struct model_event *event, char *text, size_t length)
+{
+	const char *name = operation_name(event->operation);
+
+	if (event->operation == OPERATION_FAULT)
+		snprintf(text, length, "fault done");
+	else if (event->result < 0)
+		snprintf(text, length, "%s failed: %s", name, strerror(-event->result));
+	else if (event->operation == OPERATION_READ || event->operation == OPERATION_WRITE)
+		snprintf(text, length, "%s done: %lld bytes", name, (long long)event->result);
+	else
+		snprintf(text, length, "%s done", name);
+	return text;
+}
+
+const char *report__describe(const struct model_event *event, char *text, size_t length)
+{
+	char range[64];
+
+	pages(event, range, sizeof(range));
+	switch (event->type) {
+	case EVENT_ENTER:
+		return describe_enter(event, text, length);
+	case EVENT_EXIT:
+		return describe_exit(event, text, length);
+	case EVENT_ENTRY_INSERT:
+		if (event->flags & ENTRY_ZERO)
+			snprintf(text, length, "entry: zero page of a hole");
+		else
+			snprintf(text, length, "entry: pfn 0x%llx, %s",
+				 (unsigned long long)event->argument[0],
+				 event->flags & ENTRY_DIRTY ? "DIRTY" :
+				 event->flags & ENTRY_SYNC ? "MAP_SYNC" : "mapped");
+		break;
+	case EVENT_ENTRY_DELETE:
+		snprintf(text, length, "entry REMOVED, %s", range);
+		break;
+	case EVENT_ENTRY_DIRTY:
+		snprintf(text, length, "entry: DIRTY (MAP_SYNC)");
+		break;
+	case EVENT_UNMAP:
+		snprintf(text, length, "unmapped %s", range);
+		break;
+	case EVENT_MKCLEAN:
+		snprintf(text, length, "write-protected %s", range);
+		break;
+	case EVENT_WRITEBACK_ONE:
+		snprintf(text, length, "flushed, tag cleared, %s", range);
+		break;
+	default:
+		snprintf(text, length, "event %u", event->type);
+	}
+	return text;
+}
+
+unsigned int report__depth(const struct model_event *events, unsigned int index)
+{
+	unsigned int depth = 0, i;
+
+	for (i = 0; i < index; i++) {
+		if (events[i].tid != events[index].tid)
+			continue;
+		if (events[i].type == EVENT_ENTER)
+			depth++;
+		else if (events[i].type == EVENT_EXIT && depth)
+			depth--;
+	}
+	if (events[index].type == EVENT_EXIT && depth)
+		depth--;
+	return depth;
+}

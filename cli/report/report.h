@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reports: what the detector found, for a person (text, 80 columns) or for a
+ * program (one JSON object a line).  Draws no conclusions of its own.
+ */
+#ifndef DAXTRACE_REPORT_H
+#define DAXTRACE_REPORT_H
+
+#include <stdio.h>
+
+#include "detect/detect.h"
+
+/* What is known of the stream, beside its records. */
+struct report_facts {
+	const char *kernel;		/* uname -r of the traced machine, or NULL */
+	const char *source;		/* the trace file's name, or NULL: live */
+	const char *problem;		/* why the stream is not whole, or NULL */
+	__u32 missing;			/* OBSERVED_BIT()s not in the stream */
+	size_t known;			/* findings that a baseline has */
+};
+
+/* How records, findings and the rest are written. */
+struct report_format {
+	void (*finding)(FILE *file, const struct detector *detector,
+			const struct finding *finding);
+	void (*coverage)(FILE *file, const struct detector *detector);
+	void (*verdict)(FILE *file, const struct detector *detector,
+			const struct report_facts *facts, enum verdict verdict);
+};
+
+extern const struct report_format report_text;
+extern const struct report_format report_json;
+
+/*
+ * What happened, in words, for one line: "write(2) 4096 bytes at 0".  Returns
+ * text.
+ */
+const char *report__describe(const struct model_event *event, char *text, size_t length);
+
+/*
+ * Whether an event is inside an operation of its task that began before it, and
+ * how deep: for indentation.  events: the list that holds it, up to its index.
+ */
+unsigned int report__depth(const struct model_event *events, unsigned int index);
+
+/* "259:0" */
+const char *report__device(__u32 dev, char *text, size_t length);
+
+#endif /* DAXTRACE_REPORT_H */

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* For a person: 80 columns, a race as one column per task, time downward. */
+#include <string.h>
+
+#include "probe/table.h"
+#include "report/report.h"
+
+#define WIDTH		80
+#define TIME_WIDTH	10
+#define COLUMN_WIDTH	34
+
+/* Print text in lines of at most WIDTH columns, each begun by indent spaces. */
+static void wrap(FILE *file, int indent, const char *text)
+{
+	size_t room = WIDTH - indent, length, cut;
+
+	while (*text) {
+		length = strlen(text);
+		if (length > room) {
+			for (cut = room; cut && text[cut] != ' '; cut--)
+				;
+			length = cut ? cut : room;
+		}
+		fprintf(file, "%*s%.*s\n", indent, "", (int)length, text);
+		text += length;
+		while (*text == ' ')
+			text++;
+	}
+}
+
+/* The column of a task: the actors' own, in their order; others go left. */
+static unsigned int column_of(const struct finding *finding, __u32 tid)
+{
+	return finding->actor_count > 1 && finding->actors[1].tid == tid;
+}
+
+static bool is_actor(const struct finding *finding, __u32 tid)
+{
+	unsigned int i;
+
+	for (i = 0; i < finding->actor_count; i++)
+		if (finding->actors[i].tid == tid)
+			return true;
+	return false;
+}
+
+static void print_event(FILE *file, const struct finding *finding, unsigned int i)
+{
+	const struct model_event *event = &finding->events[i];
+	unsigned int column = column_of(finding, event->tid);
+	unsigned int depth = report__depth(finding->events, i);
+	__u64 since = event->time - finding->events[0].time;
+	char text[96], line[128], who[16] = "";
+
+	if (!is_actor(finding, event->tid))
+		snprintf(who, sizeof(who), "[%u] ", event->tid);
+	report__describe(event, text, sizeof(text));
+	snprintf(line, sizeof(line), "%*s%s%s", 2 * (int)(depth < 4 ? depth : 4), "", who, text);
+	fprintf(file, "%c%*llu.%03llu  ", (int)i == finding->moment ? '>' : ' ', TIME_WIDTH - 5,
+		(unsigned long long)(since / 1000000), (unsigned long long)(since / 1000 % 1000));
+	if (column)
+		fprintf(file, "%*s%.*s\n", COLUMN_WIDTH + 1, "", COLUMN_WIDTH, line);
+	else
+		fprintf(file, "%.*s\n", COLUMN_WIDTH, line);
+}
+
+static void print_interleaving(FILE *file, const struct finding *finding)
+{
+	char head[2][40] = { "", "" };
+	unsigned int i;
+
+	if (!finding->event_count)
+		return;
+	for (i = 0; i < finding->actor_count && i < 2; i++)
+		snprintf(head[i], sizeof(head[i]), "%s[%u]", finding->actors[i].comm,
+			 finding->actors[i].tid);
+	fprintf(file, "\n%*s  %-*.*s %s\n", TIME_WIDTH, "ms", COLUMN_WIDTH, COLUMN_WIDTH, head[0],
+		head[1]);
+	for (i = 0; i < finding->event_count; i++) {
+		/* A pause longer than the race itself is worth a line. */
+		if (i && finding->events[i].time - finding->events[i - 1].time > 1000000000ULL)
+			fprintf(file, "%*s\n", TIME_WIDTH, "...");
+		print_event(file, finding, i);
+	}
+	if (finding->moment >= 0)
+		fprintf(file, "%*s^ here: %s\n", 1, "", rule_table[finding->rule].name);
+}
+
+static bool is_tracing_frame(const char *name)
+{
+	return !strncmp(name, "bpf_", 4) || !strncmp(name, "__bpf_", 6);
+}
+
+/* The stack of the innermost operation around the moment that has one. */
+static void print_stack(FILE *file, const struct detector *detector, const struct finding *finding)
+{
+	const struct model *model = detector__model(detector);
+	const struct model_event *event = NULL;
+	const __u64 *address;
+	unsigned int depth, i, printed = 0;
+	const char *name;
+	int e;
+
+	if (finding->moment < 0)
+		return;
+	for (e = finding->moment; e >= 0; e--) {
+		event = &finding->events[e];
+		if (event->type == EVENT_ENTER && event->stack >= 0 &&
+		    event->tid == finding->events[finding->moment].tid)
+			break;
+	}
+	if (e < 0)
+		return;
+	depth = model__stack(model, event->stack, &address);
+	if (!depth)
+		return;
+	fprintf(file, "\n  Who called %s:\n", operation_name(event->operation));
+	for (i = 0; i < depth && printed < 12; i++) {
+		name = model__symbol(model, address[i]);
+		if (name && is_tracing_frame(name))
+			continue;
+		if (name)
+			fprintf(file, "    %s\n", name);
+		else
+			fprintf(file, "    0x%llx\n", (unsigned long long)address[i]);
+		printed++;
+	}
+}
+
+static void text_finding(FILE *file, const struct detector *detector,
+			 const struct finding *finding)
+{
+	const struct rule *rule = &rule_table[finding->rule];
+	char device[32], line[FINDING_SUMMARY + 64];
+
+	fprintf(file, "%s %s: %s, %s\n", rule->id, rule->name, finding->certainty, rule->severity);
+	fprintf(file, "  on %s %s, inode %llu, page %llu",
+		finding->fstype, report__device(finding->key.inode.dev, device, sizeof(device)),
+		(unsigned long long)finding->key.inode.ino, (unsigned long long)finding->index);
+	if (finding->pages > 1)
+		fprintf(file, " and the %llu after it", (unsigned long long)finding->pages - 1);
+	fprintf(file, "; fingerprint %016llx\n", (unsigned long long)finding->key.fingerprint);
+	snprintf(line, sizeof(line), "%s.", finding->summary);
+	wrap(file, 2, line);
+	print_interleaving(file, finding);
+	print_stack(file, detector, finding);
+	fputs("\n  What it means\n", file);
+	wrap(file, 4, rule->meaning);
+	fputs("  What it resembles\n", file);
+	wrap(file, 4, rule->history);
+	fputs("  What to look at\n", file);
+	wrap(file, 4, rule->advice);
+	if (finding->occurrences > 1)
+		fprintf(file, "  Seen %llu times on this inode.\n",
+			(unsigned long long)finding->occurrences);
+	fputc('\n', file);
+	fflush(file);
+}
+
+static void text_coverage(FILE *file, const struct detector *detector)
+{
+	const struct coverage *coverage;
+	int rule;
+
+	fprintf(file, "%-5s %-20s %10s %10s %10s\n", "RULE", "NAME", "WINDOWS", "CONTESTED",
+		"UNKNOWN");
+	for (rule = 0; rule < RULE_COUNT; rule++) {
+		if (!detector__selected(detector, rule))
+			continue;
+		coverage = detector__coverage(detector, rule);
+		fprintf(file, "%-5s %-20s %10llu %10llu %10llu\n", rule_table[rule].id,
+			rule_table[rule].name, (unsigned long long)coverage->windows,
+			(unsigned long long)coverage->contested,
+			(unsigned long long)coverage->unknown);
+	}
+	fflush(file);
+}
+
+/* Why the verdict is no better than it is. */
+static void print_doubts(FILE *file, const struct detector *detector,
+			 const struct report_facts *facts)
+{
+	const struct model_loss *loss = model__loss(detector__model(detector));
+	char line[512];
+	int i;
+
+	if (loss->records) {
+		snprintf(line, sizeof(line), "%llu records were lost in the kernel: what they said "
+			 "cannot be judged. A larger --buffer, or less traced (--fs), helps.",
+			 (unsigned long long)loss->records);
+		wrap(file, 2, line);
+	}
+	if (loss->capacity) {
+		snprintf(line, sizeof(line), "%llu times an entry, a task or an operation found no "
+			 "room in the model.", (unsigned long long)loss->capacity);
+		wrap(file, 2, line);
+	}
+	if (facts->problem) {
+		snprintf(line, sizeof(line), "%s", facts->problem);
+		wrap(file, 2, line);
+	}
+	for (i = 0; i < OBSERVED_COUNT; i++) {
+		if (!(facts->missing & OBSERVED_BIT(i)))
+			continue;
+		snprintf(line, sizeof(line), "%s was not observed: %s.", probe_table[i].name,
+			 probe_table[i].without);
+		wrap(file, 2, line);
+	}
+	for (i = 0; i < RULE_COUNT; i++) {
+		if (!detector__selected(detector, i))
+			continue;
+		if (detector__missing(detector, i))
+			fprintf(file, "  %s is unknown.\n", rule_table[i].id);
+		else if (detector__coverage(detector, i)->unknown)
+			fprintf(file, "  %s: %llu cases could not be judged.\n", rule_table[i].id,
+				(unsigned long long)detector__coverage(detector, i)->unknown);
+		else if (!detector__coverage(detector, i)->windows)
+			fprintf(file, "  %s: its window never opened; this run proves nothing "
+				"about it.\n", rule_table[i].id);
+	}
+}
+
+static void text_verdict(FILE *file, const struct detector *detector,
+			 const struct report_facts *facts, enum verdict verdict)
+{
+	fprintf(file, "verdict: %s", verdict_name(verdict));
+	fprintf(file, " (%zu findings%s, %llu records, %llu lost)\n",
+		detector__finding_count(detector), facts->known ? ", known ones included" : "",
+		(unsigned long long)model__records(detector__model(detector)),
+		(unsigned long long)model__loss(detector__model(detector))->records);
+	if (facts->known)
+		fprintf(file, "  %zu of the findings are in the baseline.\n", facts->known);
+	print_doubts(file, detector, facts);
+	fflush(file);
+}
+
+const struct report_format report_text = {
+	.finding = text_finding,
+	.coverage = text_coverage,
+	.verdict = text_verdict,
+};
