@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Unit tests: they need no kernel, no privileges and no VM.  Included by the
+# top-level Makefile from the repository root, with O (output folder).
+#
+#   make unit         build and run them all; $(O)/unit/summary has the counts
+#   make unit-bench   how fast a trace is written and read
+#   make fuzz         each fuzz target for FUZZ_SECONDS
+#
+# A new subject is a program NAME_test.c: add NAME to UNIT_TESTS, and what it
+# is linked with to UNIT_SRC_NAME.  A test that needs the output of another
+# rule adds it to UNIT_DEP_NAME.
+
+UNIT_TESTS := trace trace_hostile
+UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
+UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
+
+# fuzz_NAME.c, linked with FUZZ_SRC_NAME
+FUZZ_TESTS := trace
+FUZZ_SRC_trace := $(UNIT_SRC_trace)
+FUZZ_SECONDS ?= 120
+
+O ?= build
+UNIT_CC ?= gcc
+FUZZ_CC ?= clang-16
+UNIT_INCLUDE := -std=gnu11 -I. -Icli -D_GNU_SOURCE
+UNIT_WARN := -Wall -Wextra -Werror
+UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_CFLAGS := $(UNIT_INCLUDE) $(UNIT_WARN) -g -O1 -fno-omit-frame-pointer $(UNIT_SANITIZE)
+UNIT_LIBS := -lcmocka -lzstd -lz
+
+UNIT_QUIET := $(if $(filter-out 0,$(V)),,@)
+UNIT_PROGRAMS := $(UNIT_TESTS:%=$(O)/unit/%_test)
+FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(O)/unit/fuzz_%)
+# Coarse, but the whole is built in seconds.
+UNIT_HEADERS := $(wildcard bpf/*.h cli/*/*.h testcases/unit/*.h)
+
+.PHONY: unit unit-build unit-bench fuzz fuzz-build
+
+unit-build: $(UNIT_PROGRAMS)
+
+unit: $(UNIT_PROGRAMS)
+	$(UNIT_QUIET)testcases/unit/run $(O)/unit $(UNIT_PROGRAMS)
+
+# $(1): name of the test
+define unit_program
+$(O)/unit/$(1)_test: testcases/unit/$(1)_test.c $$(UNIT_SRC_$(1)) $$(UNIT_DEP_$(1)) $$(UNIT_HEADERS)
+	@mkdir -p $$(@D)
+	@echo "  UNIT     $(1)_test"
+	$$(UNIT_QUIET)$$(UNIT_CC) $$(UNIT_CFLAGS) $$(UNIT_CFLAGS_$(1)) -o $$@ \
+		testcases/unit/$(1)_test.c $$(UNIT_SRC_$(1)) $$(UNIT_LIBS) $$(UNIT_LIBS_$(1))
+endef
+$(foreach test,$(UNIT_TESTS),$(eval $(call unit_program,$(test))))
+
+# $(1): name of the fuzz target
+define fuzz_program
+$(O)/unit/fuzz_$(1): testcases/unit/fuzz_$(1).c $$(FUZZ_SRC_$(1)) $$(UNIT_HEADERS)
+	@mkdir -p $$(@D)
+	@echo "  FUZZ     fuzz_$(1)"
+	$$(UNIT_QUIET)$$(FUZZ_CC) $$(UNIT_INCLUDE) $$(UNIT_WARN) -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $$@ testcases/unit/fuzz_$(1).c $$(FUZZ_SRC_$(1)) -lzstd -lz
+
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(O)/unit/fuzz_$(1)
+	@mkdir -p $(O)/unit/corpus_$(1)
+	$$(UNIT_QUIET)$(O)/unit/fuzz_$(1) -max_total_time=$$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+		-print_final_stats=1 -artifact_prefix=$(O)/unit/ $(O)/unit/corpus_$(1)
+endef
+$(foreach test,$(FUZZ_TESTS),$(eval $(call fuzz_program,$(test))))
+
+fuzz-build: $(FUZZ_PROGRAMS)
+
+fuzz: $(FUZZ_TESTS:%=fuzz-%)
+
+$(O)/unit/trace_bench: testcases/unit/trace_bench.c $(UNIT_SRC_trace) $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  BENCH    trace_bench"
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_INCLUDE) $(UNIT_WARN) -g -O2 -o $@ \
+		testcases/unit/trace_bench.c $(UNIT_SRC_trace) -lzstd -lz
+
+unit-bench: $(O)/unit/trace_bench
+	$(UNIT_QUIET)$(O)/unit/trace_bench $(O)/unit/bench.trace
