@@ -2,6 +2,7 @@
 /* Traces as daxtrace writes them: what goes in comes out, or is said to be missing. */
 #include "testcases/unit/unit.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -237,6 +238,81 @@ static void format_is_what_it_was(void **unused)
 	bytes__add(&records, &gap, sizeof(gap));
 	assert_complete(path, &records, 1, 5);
 	bytes__free(&records);
+	bytes__free(&file);
+	unlink(path);
+}
+
+/* The lines of the hex dump in the manual page, which is found from the repository's root. */
+static void manual_shows_this_format(void **unused)
+{
+	FILE *manual = fopen("man/daxtrace-trace.5", "r");
+	struct bytes shown = { 0 };
+	char line[512];
+
+	(void)unused;
+	if (!manual)
+		fail_msg("no man/daxtrace-trace.5 here: run this from the repository's root");
+	while (fgets(line, sizeof(line), manual)) {
+		unsigned int offset, value;
+		char *position;
+		int length;
+
+		if (sscanf(line, "%8x  %*2x%n", &offset, &length) != 1 || line[8] != ' ' ||
+		    offset != shown.length)
+			continue;
+		for (position = line + 8; sscanf(position, " %2x%n", &value, &length) == 1;
+		     position += length) {
+			unsigned char byte = value;
+
+			if (strspn(position, " ") > 2)
+				break;
+			bytes__add(&shown, &byte, 1);
+		}
+	}
+	fclose(manual);
+
+	assert_int_equal(shown.length, sizeof(example));
+	assert_memory_equal(shown.data, example, sizeof(example));
+	bytes__free(&shown);
+}
+
+/* The times in the blocks' headers, by which a reader finds a time. */
+static void blocks_say_their_times(void **unused)
+{
+	static const __u64 times[] = { 50, 20, 90, 60 };
+	const char *path = unit_path(path_name);
+	struct event_gap gap = { .header = { .type = EVENT_GAP, .size = sizeof(gap) } };
+	struct trace_block_header header;
+	struct trace_writer *writer;
+	struct bytes file = { 0 };
+	size_t i, position;
+
+	(void)unused;
+	writer = create(path);
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		gap.header.time = times[i];
+		assert_int_equal(trace_writer__record(writer, &gap.header), 0);
+	}
+	assert_int_equal(trace_writer__flush(writer), 0);
+	gap.header.time = 70;
+	assert_int_equal(trace_writer__record(writer, &gap.header), 0);
+	assert_int_equal(trace_writer__fact(writer, "a", "b"), 0);
+	finish(writer, 0);
+
+	bytes__load(&file, path);
+	position = sizeof(struct trace_file_header);
+	for (i = 0; position < file.length; i++) {
+		static const __u64 first[] = { 20, 70, 0, 0 }, last[] = { 90, 70, 0, 0 };
+		static const __u32 records[] = { 4, 1, 0, 0 };
+
+		assert_in_range(i, 0, 3);
+		memcpy(&header, file.data + position, sizeof(header));
+		assert_int_equal(le64toh(header.first), first[i]);
+		assert_int_equal(le64toh(header.last), last[i]);
+		assert_int_equal(le32toh(header.records), records[i]);
+		position += sizeof(header) + le32toh(header.stored);
+	}
+	assert_int_equal(i, 4);
 	bytes__free(&file);
 	unlink(path);
 }
@@ -918,6 +994,8 @@ int main(void)
 		cmocka_unit_test(longest_records),
 		cmocka_unit_test(compression),
 		cmocka_unit_test(format_is_what_it_was),
+		cmocka_unit_test(manual_shows_this_format),
+		cmocka_unit_test(blocks_say_their_times),
 		cmocka_unit_test(facts),
 		cmocka_unit_test(facts_out_of_bounds),
 		cmocka_unit_test(records_of_impossible_size_are_refused),
