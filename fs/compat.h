@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that differs between the kernels refdax builds for (6.1 and
+ * later). No other file looks at the kernel's version. Where distributions
+ * backport an interface the test is on the interface, made by fs/Kbuild with
+ * a search in the headers (REFDAX_HAVE_*); elsewhere on the version.
+ */
+#ifndef REFDAX_COMPAT_H
+#define REFDAX_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/dax.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/wait_bit.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#include <linux/user_namespace.h>
+#endif
+
+/*
+ * 6.3: inode operations take a struct mnt_idmap instead of the mount's
+ * struct user_namespace (c54bd91e9eab "fs: port ->mkdir() to pass mnt_idmap"
+ * and its neighbours).
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define refdax_idmap	user_namespace
+#else
+#define refdax_idmap	mnt_idmap
+#endif
+
+/* 6.15: ->mkdir returns a dentry (88d5baf69082 "Change inode_operations.mkdir to return struct dentry *"). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define refdax_mkdir_t		int
+#define refdax_mkdir_return(e)	(e)
+#else
+#define refdax_mkdir_t		struct dentry *
+#define refdax_mkdir_return(e)	ERR_PTR(e)
+#endif
+
+/* 6.6: generic_fillattr() is told which attributes are wanted (0d72b92883c6). */
+static inline void refdax_fillattr(struct refdax_idmap *idmap, u32 request_mask,
+				   struct inode *inode, struct kstat *stat)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	generic_fillattr(idmap, inode, stat);
+#else
+	generic_fillattr(idmap, request_mask, inode, stat);
+#endif
+}
+
+/* 6.7: times are reached through functions only (12cd44023651 "fs: rename inode i_atime and i_mtime fields"). */
+#ifndef REFDAX_HAVE_INODE_TIMES
+static inline struct timespec64 inode_get_atime(const struct inode *inode)
+{
+	return inode->i_atime;
+}
+
+static inline struct timespec64 inode_get_mtime(const struct inode *inode)
+{
+	return inode->i_mtime;
+}
+
+static inline void inode_set_atime_to_ts(struct inode *inode, struct timespec64 ts)
+{
+	inode->i_atime = ts;
+}
+
+static inline void inode_set_mtime_to_ts(struct inode *inode, struct timespec64 ts)
+{
+	inode->i_mtime = ts;
+}
+#endif
+
+/* 6.6: the same for ctime; stable kernels have it earlier. */
+#ifndef REFDAX_HAVE_INODE_CTIME
+static inline struct timespec64 inode_get_ctime(const struct inode *inode)
+{
+	return inode->i_ctime;
+}
+
+static inline void inode_set_ctime_to_ts(struct inode *inode, struct timespec64 ts)
+{
+	inode->i_ctime = ts;
+}
+
+static inline struct timespec64 inode_set_ctime_current(struct inode *inode)
+{
+	inode->i_ctime = current_time(inode);
+	return inode->i_ctime;
+}
+#endif
+
+/* 6.3: vma->vm_flags is written through functions only (bc292ab00f6c). */
+static inline void refdax_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+#ifdef REFDAX_HAVE_VM_FLAGS_SET
+	vm_flags_set(vma, flags);
+#else
+	vma->vm_flags |= flags;
+#endif
+}
+
+/* 6.5: splice reads a DAX file with copy_splice_read() by itself (2cb1e08985e3). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define REFDAX_SPLICE_READ	generic_file_splice_read
+#else
+#define REFDAX_SPLICE_READ	filemap_splice_read
+#endif
+
+/* 6.10: file_operations.fop_flags replaces mmap_supported_flags (210a03c9d51a). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define REFDAX_FOP_SYNC		.mmap_supported_flags = MAP_SYNC
+#else
+#define REFDAX_FOP_SYNC		.fop_flags = FOP_MMAP_SYNC
+#endif
+
+/* 6.9: the length of the UUID is kept as well (a4af51ce229b). */
+static inline void refdax_set_uuid(struct super_block *sb, const u8 *uuid)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	memcpy(&sb->s_uuid, uuid, sizeof(sb->s_uuid));
+#else
+	super_set_uuid(sb, uuid, sizeof(sb->s_uuid));
+#endif
+}
+
+/* 6.19: inode->i_state is wrapped. */
+static inline bool refdax_inode_is_new(struct inode *inode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+	return inode->i_state & I_NEW;
+#else
+	return inode_state_read_once(inode) & I_NEW;
+#endif
+}
+
+/* 6.17: struct fileattr is struct file_kattr (ca115d7e754 "tree-wide: s/struct fileattr/struct file_kattr/g"). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define refdax_fileattr	fileattr
+#else
+#define refdax_fileattr	file_kattr
+#endif
+
+/*
+ * 6.6: ->huge_fault and dax_iomap_fault() take an order instead of an enum
+ * page_entry_size (1d024e7a8dab "mm: remove enum page_entry_size").
+ * 6.17: the pfn of a synchronous fault is a plain number (21aa65bf82a7 "mm:
+ * remove callers of pfn_t functionality").
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+typedef enum page_entry_size refdax_order_t;
+#define REFDAX_ORDER_PTE	PE_SIZE_PTE
+static inline unsigned int refdax_order(refdax_order_t order)
+{
+	return order == PE_SIZE_PTE ? 0 : order == PE_SIZE_PMD ? PMD_SHIFT - PAGE_SHIFT :
+						PUD_SHIFT - PAGE_SHIFT;
+}
+#else
+typedef unsigned int refdax_order_t;
+#define REFDAX_ORDER_PTE	0
+static inline unsigned int refdax_order(refdax_order_t order)
+{
+	return order;
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+typedef pfn_t refdax_pfn_t;
+#else
+typedef unsigned long refdax_pfn_t;
+#endif
+
+/* 6.17: the test for MAP_SYNC takes what it needs instead of the VMA. */
+static inline bool refdax_mapping_supported(struct vm_area_struct *vma, struct inode *inode,
+					    struct dax_device *dax_dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return daxdev_mapping_supported(vma, dax_dev);
+#else
+	return daxdev_mapping_supported(vma->vm_flags, inode, dax_dev);
+#endif
+}
+
+/* Called by the wait below with the invalidate_lock held; returns with it held. */
+static inline void refdax_layout_wait(struct inode *inode)
+{
+	filemap_invalidate_unlock(inode->i_mapping);
+	schedule();
+	filemap_invalidate_lock(inode->i_mapping);
+}
+
+/*
+ * Wait until no page of the range is pinned by anybody (DMA, gup). The caller
+ * holds i_rwsem and the invalidate_lock exclusively; the latter is dropped
+ * while waiting. Offsets in bytes, @end inclusive. 0 or -ERESTARTSYS.
+ *
+ * Before 6.15 each filesystem had this loop of its own: an unpinned page then
+ * has a reference count of 1. Then dax_break_layout() took it over (bde708f1a65d
+ * "fs/dax: always remove DAX page-cache entries when breaking layouts").
+ */
+static inline int refdax_break_layouts(struct inode *inode, loff_t start, loff_t end)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	struct page *page;
+	int err;
+
+	do {
+		page = dax_layout_busy_page_range(inode->i_mapping, start, end);
+		if (!page)
+			return 0;
+		err = ___wait_var_event(&page->_refcount, atomic_read(&page->_refcount) == 1,
+					TASK_INTERRUPTIBLE, 0, 0, refdax_layout_wait(inode));
+	} while (!err);
+	return err;
+#else
+	return dax_break_layout(inode, start, end, refdax_layout_wait);
+#endif
+}
+
+/* 6.15: entries must be gone before the last reference to the inode is (bde708f1a65d, as above). */
+static inline void refdax_break_layouts_final(struct inode *inode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	dax_break_layout_final(inode);
+#endif
+}
+
+#endif

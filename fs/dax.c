@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DAX: file data is reached through mappings and copies, with no page cache.
+ *
+ * LOCK ORDER of refdax. A lock may be taken while one that stands before it is
+ * held, never the other way round. Functions that take two of them refer to
+ * this list.
+ *
+ *   sb freeze (write)            sb_start_write, by the VFS
+ *   inode.i_rwsem                files: I/O shared or exclusive, truncate, fallocate
+ *   mm.mmap_lock                 (or the VMA's lock) by the fault's caller; copies from and
+ *                                to user memory take it inside i_rwsem
+ *   sb freeze (pagefault)        sb_start_pagefault, write faults only
+ *   mapping.invalidate_lock      faults shared; truncate, punch exclusive: this is what keeps
+ *                                a fault from mapping a block that is being freed
+ *   sb.s_writepages_rwsem        ->writepages shared
+ *   jbd2 handle                  a pseudo-lock: a commit waits for all handles, and a new
+ *                                handle may wait for a commit
+ *   DAX entry lock               a bit in the mapping's XArray, in fs/dax.c: faults hold it
+ *                                from before ->iomap_begin until the page table is set,
+ *                                writeback while it flushes
+ *   refdax_inode_info.i_extent_sem
+ *   refdax_group.g_lock, i_raw_lock (spinlocks)
+ *
+ * dax_iomap_fault() calls ->iomap_begin with the entry locked (since 13e451fdc1af
+ * "dax: fix data corruption when fault races with write"), so a fault that may
+ * allocate starts its handle before it, as ext4_dax_huge_fault() does
+ * (fb26a1cbed8c); ->iomap_begin then must not start one. dax_iomap_rw() holds no
+ * entry lock there, and starts and stops its handle inside ->iomap_begin: no
+ * handle is open while user memory is copied, because that may fault.
+ *
+ * A write and a fault on the same block. Three fixes for the race in which the
+ * write's invalidation drops an entry that the fault has just made dirty, by
+ * the mount option write_fix:
+ *   entry      nothing more than fs/dax.c does: ->iomap_begin under the entry
+ *              lock, and invalidation that spares dirty entries (c6dcf52c23d2)
+ *   flush      after a write that allocated: exclude faults, flush the range, invalidate it
+ *   exclusive  exclude faults for the whole write
+ */
+#include <linux/backing-dev.h>
+#include <linux/pagemap.h>
+#include <linux/uio.h>
+#include <linux/writeback.h>
+
+#include "refdax.h"
+#include "trace.h"
+
+/* One step of a big write or fallocate: bounds the time that a handle stays open. */
+#define REFDAX_ALLOC_MAX	1024
+
+/* The blocks are on the medium with the next flush of the device's cache. */
+int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
+	pgoff_t pgoff = PHYS_PFN(sbi->s_dax_offset) + start;
+	int id, err = 0;
+
+	/* Buffers of a former life as metadata must not be written over the data. */
+	clean_bdev_aliases(sb->s_bdev, start, count);
+	id = dax_read_lock();
+	/* It takes one page at a time (1d2d7b5f "pmem: fix dax_zero_page_range", -EIO else). */
+	while (count-- && !err)
+		err = dax_zero_page_range(sbi->s_daxdev, pgoff++, 1);
+	dax_read_unlock(id);
+	return err;
+}
+
+static void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct refdax_map *map,
+			      unsigned int flags)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+
+	iomap->flags = map->m_new ? IOMAP_F_NEW : 0;
+	/* A synchronous fault must wait for whatever it needs to be found again. */
+	if (!refdax_journal_committed(inode->i_sb, READ_ONCE(ri->i_datasync_tid)))
+		iomap->flags |= IOMAP_F_DIRTY;
+	iomap->bdev = inode->i_sb->s_bdev;
+	iomap->dax_dev = sbi->s_daxdev;
+	iomap->offset = (u64)map->m_logical << REFDAX_BLOCK_BITS;
+	iomap->length = min_t(u64, map->m_count, (u64)MAX_LFS_FILESIZE >> REFDAX_BLOCK_BITS) <<
+			REFDAX_BLOCK_BITS;
+	iomap->type = map->m_state == REFDAX_MAPPED ? IOMAP_MAPPED :
+		      map->m_state == REFDAX_UNWRITTEN ? IOMAP_UNWRITTEN : IOMAP_HOLE;
+	iomap->addr = IOMAP_NULL_ADDR;
+	if (map->m_state != REFDAX_HOLE)
+		iomap->addr = (u64)map->m_physical << REFDAX_BLOCK_BITS;
+	/* DAX counts from the start of its device; fiemap from the partition's. */
+	if (map->m_state != REFDAX_HOLE && (flags & IOMAP_DAX))
+		iomap->addr += sbi->s_dax_offset;
+	trace_refdax_map(inode, map->m_logical, map->m_physical, map->m_count, map->m_state,
+			 map->m_new, flags);
+}
+
+/* For write(2): i_rwsem is held exclusively, no entry lock, no handle. */
+static int refdax_allocate_for_write(struct inode *inode, u64 logical, u64 count,
+				     struct refdax_map *map)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	struct super_block *sb = inode->i_sb;
+	struct jbd2_journal_handle *handle;
+	int err, err2, retries = 0;
+
+	/* Lock order, see above: jbd2 handle > i_extent_sem. */
+	do {
+		handle = refdax_journal_start(inode, REFDAX_ALLOC_CREDITS, REFDAX_UNMAP_REVOKES);
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		err = 0;
+		/* Blocks behind the end: after a power cut the orphan list frees them. */
+		if (((logical + count) << REFDAX_BLOCK_BITS) > i_size_read(inode))
+			err = refdax_orphan_add(handle, inode);
+		if (!err)
+			err = refdax_map_allocate(handle, inode, logical, count, REFDAX_MAPPED, map);
+		err2 = refdax_journal_stop(inode, handle);
+		if (!err)
+			err = err2;
+		/* What is free but not reusable yet may suffice. */
+	} while (err == -ENOSPC && retries++ < 2 &&
+		 atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb));
+
+	if (!err && map->m_new) {
+		if (ri->i_new_first > ri->i_new_last)
+			ri->i_new_first = map->m_logical;
+		ri->i_new_last = map->m_logical + map->m_count - 1;
+	}
+	return err;
+}
+
+static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+			      struct iomap *iomap, struct iomap *srcmap)
+{
+	u64 logical = pos >> REFDAX_BLOCK_BITS;
+	u64 count = ((pos + length - 1) >> REFDAX_BLOCK_BITS) - logical + 1;
+	struct refdax_map map;
+	int err;
+
+	err = refdax_map_blocks(inode, logical, count, &map);
+	/* IOMAP_ZERO leaves holes and unwritten blocks alone: they are zero. */
+	if (!err && (flags & IOMAP_WRITE) && map.m_state != REFDAX_MAPPED) {
+		count = min_t(u64, count, REFDAX_ALLOC_MAX);
+		if (flags & IOMAP_NOWAIT)
+			err = -EAGAIN;
+		else if (flags & IOMAP_FAULT)
+			err = refdax_map_allocate(refdax_journal_current(), inode, logical, count,
+						  REFDAX_MAPPED, &map);
+		else
+			err = refdax_allocate_for_write(inode, logical, count, &map);
+	}
+	if (!err)
+		refdax_fill_iomap(inode, iomap, &map, flags);
+	return err;
+}
+
+static int refdax_iomap_end(struct inode *inode, loff_t pos, loff_t length, ssize_t written,
+			    unsigned int flags, struct iomap *iomap)
+{
+	/*
+	 * A write has its new blocks, core DAX has invalidated the range and
+	 * copied the data. Held: i_rwsem, with write_fix=exclusive the
+	 * invalidate_lock as well. No handle, no entry lock.
+	 */
+	if ((flags & IOMAP_WRITE) && !(flags & IOMAP_FAULT) && (iomap->flags & IOMAP_F_NEW))
+		refdax_gate(inode->i_sb, REFDAX_GATE_WRITE_ALLOCATED);
+	return 0;
+}
+
+const struct iomap_ops refdax_dax_iomap_ops = {
+	.iomap_begin	= refdax_iomap_begin,
+	.iomap_end	= refdax_iomap_end,
+};
+
+/*
+ * Faults.
+ */
+
+/* Lock order, see above: sb pagefault > invalidate_lock > jbd2 handle > DAX entry lock. */
+static vm_fault_t refdax_dax_huge_fault(struct vm_fault *vmf, refdax_order_t order)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct super_block *sb = inode->i_sb;
+	/* A private mapping copies: the file does not change, and may be read-only. */
+	bool write = (vmf->flags & FAULT_FLAG_WRITE) && (vmf->vma->vm_flags & VM_SHARED);
+	struct jbd2_journal_handle *handle = NULL;
+	u64 index = vmf->pgoff;
+	int err, retries = 0;
+	refdax_pfn_t pfn;
+	vm_fault_t ret;
+
+	trace_refdax_fault_enter(inode, vmf, refdax_order(order), write);
+	/* Held: the mmap_lock or the VMA's, nothing of ours. */
+	refdax_gate(sb, REFDAX_GATE_FAULT_ENTER);
+	if (write) {
+		sb_start_pagefault(sb);
+		file_update_time(vmf->vma->vm_file);
+	}
+	filemap_invalidate_lock_shared(inode->i_mapping);
+retry:
+	err = 0;
+	if (write) {
+		handle = refdax_journal_start(inode, REFDAX_ALLOC_CREDITS, REFDAX_UNMAP_REVOKES);
+		if (IS_ERR(handle)) {
+			ret = VM_FAULT_SIGBUS;
+			goto out;
+		}
+	}
+	ret = dax_iomap_fault(vmf, order, &pfn, &err, &refdax_dax_iomap_ops);
+	if (write) {
+		refdax_journal_stop(inode, handle);
+		/* What is free but not reusable yet may suffice. */
+		if ((ret & VM_FAULT_ERROR) && err == -ENOSPC && retries++ < 2 &&
+		    atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb))
+			goto retry;
+		if (ret & VM_FAULT_NEEDDSYNC)
+			ret = dax_finish_sync_fault(vmf, order, pfn);
+	}
+	/* The page is mapped. Held: the invalidate_lock shared, so truncate must wait. */
+	refdax_gate(sb, REFDAX_GATE_FAULT_MAPPED);
+out:
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (write)
+		sb_end_pagefault(sb);
+	trace_refdax_fault_exit(inode, index, refdax_order(order), write, ret);
+	return ret;
+}
+
+static vm_fault_t refdax_dax_fault(struct vm_fault *vmf)
+{
+	return refdax_dax_huge_fault(vmf, REFDAX_ORDER_PTE);
+}
+
+const struct vm_operations_struct refdax_dax_vm_ops = {
+	.fault		= refdax_dax_fault,
+	.huge_fault	= refdax_dax_huge_fault,
+	.page_mkwrite	= refdax_dax_fault,
+	.pfn_mkwrite	= refdax_dax_fault,
+};
+
+/*
+ * Read and write.
+ */
+
+ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+	if (iocb->ki_flags & IOCB_NOWAIT) {
+		if (!inode_trylock_shared(inode))
+			return -EAGAIN;
+	} else {
+		inode_lock_shared(inode);
+	}
+	ret = dax_iomap_rw(iocb, to, &refdax_dax_iomap_ops);
+	inode_unlock_shared(inode);
+	file_accessed(iocb->ki_filp);
+	return ret;
+}
+
+/*
+ * write_fix=exclusive. Copying from user memory may fault on this very mapping,
+ * which takes the invalidate_lock that we hold: so copy with page faults off,
+ * and bring the pages in between two attempts, without the lock.
+ * Lock order, see above: i_rwsem > mmap_lock > invalidate_lock.
+ */
+static ssize_t refdax_write_exclusive(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t done = 0, ret;
+
+	for (;;) {
+		filemap_invalidate_lock(inode->i_mapping);
+		pagefault_disable();
+		ret = dax_iomap_rw(iocb, from, &refdax_dax_iomap_ops);
+		pagefault_enable();
+		filemap_invalidate_unlock(inode->i_mapping);
+		if (ret > 0)
+			done += ret;
+		if (!iov_iter_count(from) || (ret < 0 && ret != -EFAULT))
+			break;
+		if (fault_in_iov_iter_readable(from, min_t(size_t, iov_iter_count(from), SZ_1M)) ==
+		    min_t(size_t, iov_iter_count(from), SZ_1M)) {
+			ret = -EFAULT;
+			break;
+		}
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	return done ?: ret;
+}
+
+/*
+ * write_fix=flush: what a fault dirtied since the blocks were allocated is
+ * flushed, then nothing is left that the invalidation could lose.
+ * Lock order, see above: i_rwsem > invalidate_lock > s_writepages_rwsem.
+ */
+static int refdax_flush_and_invalidate(struct inode *inode, u64 first, u64 last)
+{
+	struct address_space *mapping = inode->i_mapping;
+	int err;
+
+	filemap_invalidate_lock(mapping);
+	err = filemap_write_and_wait_range(mapping, first << REFDAX_BLOCK_BITS,
+					   ((last + 1) << REFDAX_BLOCK_BITS) - 1);
+	if (!err)
+		err = invalidate_inode_pages2_range(mapping, first, last);
+	filemap_invalidate_unlock(mapping);
+	return err;
+}
+
+#ifdef REFDAX_LAB
+/*
+ * The bug drop_dirty: until c6dcf52c23d2 ("mm: Invalidate DAX radix tree entries
+ * only if appropriate", 4.10) invalidate_inode_pages2_range() deleted dirty
+ * entries as well. Today's spares what carries the dirty mark, so take the mark
+ * off. The page stays as dirty as it was: nobody has flushed it.
+ */
+static void refdax_drop_dirty(struct inode *inode, u64 first, u64 last)
+{
+	struct address_space *mapping = inode->i_mapping;
+	XA_STATE(xas, &mapping->i_pages, first);
+	void *entry;
+
+	xas_lock_irq(&xas);
+	xas_for_each(&xas, entry, last) {
+		xas_clear_mark(&xas, PAGECACHE_TAG_DIRTY);
+		xas_clear_mark(&xas, PAGECACHE_TAG_TOWRITE);
+	}
+	xas_unlock_irq(&xas);
+	invalidate_inode_pages2_range(mapping, first, last);
+}
+#else
+static void refdax_drop_dirty(struct inode *inode, u64 first, u64 last)
+{
+}
+#endif
+
+/*
+ * The write wanted to grow the file up to @end and is over; @complete: it wrote
+ * all it was asked to. Under i_rwsem. Ends what refdax_allocate_for_write() began.
+ */
+static int refdax_write_extend(struct inode *inode, loff_t end, bool complete)
+{
+	struct jbd2_journal_handle *handle;
+	int err, err2;
+
+	if (end > i_size_read(inode))
+		i_size_write(inode, end);
+	else if (list_empty(&REFDAX_I(inode)->i_orphan))
+		return 0;
+	/* Blocks behind the end that it did not get to: nobody can have mapped them. */
+	if (!complete) {
+		err = refdax_free_beyond_eof(inode);
+		if (err)
+			return err;
+	}
+	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS + REFDAX_INODE_CREDITS, 0);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	err = refdax_orphan_del(handle, inode);
+	if (!err)
+		err = refdax_inode_update_data(handle, inode);
+	err2 = refdax_journal_stop(inode, handle);
+	return err ?: err2;
+}
+
+/* With i_rwsem held. Lock order, see above: i_rwsem > invalidate_lock. */
+static ssize_t refdax_dax_write_locked(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	struct super_block *sb = inode->i_sb;
+	enum refdax_write_fix fix = READ_ONCE(REFDAX_SB(sb)->s_write_fix);
+	loff_t size = i_size_read(inode), pos;
+	size_t count;
+	ssize_t ret;
+	int err;
+
+	ret = generic_write_checks(iocb, from);
+	if (ret <= 0)
+		return ret;
+	pos = iocb->ki_pos;
+	count = iov_iter_count(from);
+	if ((iocb->ki_flags & IOCB_NOWAIT) && pos + count > size)
+		return -EAGAIN;
+	err = kiocb_modified(iocb);
+	if (err)
+		return err;
+	/* What a mapping stored behind the end must not become part of the file. */
+	if (pos > size) {
+		err = dax_truncate_page(inode, size, NULL, &refdax_dax_iomap_ops);
+		if (err)
+			return err;
+	}
+
+	ri->i_new_first = 1;
+	ri->i_new_last = 0;
+	if (fix == REFDAX_FIX_EXCLUSIVE)
+		ret = refdax_write_exclusive(iocb, from);
+	else
+		ret = dax_iomap_rw(iocb, from, &refdax_dax_iomap_ops);
+
+	if (ri->i_new_first <= ri->i_new_last) {
+		/* Held: i_rwsem. */
+		refdax_gate(sb, REFDAX_GATE_WRITE_BEFORE_INVALIDATE);
+		err = 0;
+		if (fix == REFDAX_FIX_FLUSH)
+			err = refdax_flush_and_invalidate(inode, ri->i_new_first, ri->i_new_last);
+		if (err && ret >= 0)
+			ret = err;
+		if (refdax_bug(sb, REFDAX_BUG_DROP_DIRTY))
+			refdax_drop_dirty(inode, ri->i_new_first, ri->i_new_last);
+	}
+	if (pos + count > size) {
+		err = refdax_write_extend(inode, iocb->ki_pos, ret == count);
+		if (err)
+			ret = err;
+	}
+	return ret;
+}
+
+ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	trace_refdax_write_enter(inode, iocb->ki_pos, iov_iter_count(from));
+	if (iocb->ki_flags & IOCB_NOWAIT) {
+		if (!inode_trylock(inode)) {
+			ret = -EAGAIN;
+			goto out;
+		}
+	} else {
+		inode_lock(inode);
+	}
+	ret = refdax_dax_write_locked(iocb, from);
+	inode_unlock(inode);
+	if (ret > 0)
+		ret = generic_write_sync(iocb, ret);
+out:
+	trace_refdax_write_exit(inode, ret);
+	return ret;
+}
+
+/* Lock order, see above: s_writepages_rwsem > DAX entry lock. */
+static int refdax_dax_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	struct inode *inode = mapping->host;
+	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
+	int err;
+
+	trace_refdax_writepages_enter(inode, wbc->range_start,
+				      wbc->range_end == LLONG_MAX ? 0 :
+				      wbc->range_end - wbc->range_start + 1);
+	percpu_down_read(&sbi->s_writepages_rwsem);
+	err = dax_writeback_mapping_range(mapping, sbi->s_daxdev, wbc);
+	percpu_up_read(&sbi->s_writepages_rwsem);
+	trace_refdax_writepages_exit(inode, err);
+	return err;
+}
+
+const struct address_space_operations refdax_dax_aops = {
+	.writepages	= refdax_dax_writepages,
+	.dirty_folio	= noop_dirty_folio,
+};

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Inodes: reading, writing, attributes, truncation and eviction. */
+#include <linux/crc32c.h>
+#include <linux/slab.h>
+#include <linux/stat.h>
+#include <linux/writeback.h>
+
+#include "refdax.h"
+#include "trace.h"
+
+/* The number is part of it, so that an inode copied to another place is not believed. */
+static u32 refdax_inode_crc(struct super_block *sb, u64 ino, const struct refdax_inode *raw)
+{
+	__le64 number = cpu_to_le64(ino);
+	__le32 zero = 0;
+	u32 crc;
+
+	crc = crc32c(REFDAX_SB(sb)->s_seed, &number, sizeof(number));
+	crc = crc32c(crc, &zero, sizeof(zero));
+	return crc32c(crc, (const u8 *)raw + sizeof(zero), sizeof(*raw) - sizeof(zero));
+}
+
+static struct timespec64 refdax_read_time(const struct refdax_time *t)
+{
+	struct timespec64 ts = {
+		.tv_sec = le64_to_cpu(t->t_sec),
+		.tv_nsec = le32_to_cpu(t->t_nsec),
+	};
+
+	return ts;
+}
+
+static void refdax_store_time(struct refdax_time *t, struct timespec64 ts)
+{
+	t->t_sec = cpu_to_le64(ts.tv_sec);
+	t->t_nsec = cpu_to_le32(ts.tv_nsec);
+}
+
+static bool refdax_time_valid(const struct refdax_time *t)
+{
+	return le32_to_cpu(t->t_nsec) < NSEC_PER_SEC;
+}
+
+void refdax_set_vfs_flags(struct inode *inode)
+{
+	u32 flags = REFDAX_I(inode)->i_flags;
+	unsigned int vfs = 0;
+
+	if (flags & REFDAX_FL_SYNC)
+		vfs |= S_SYNC;
+	if (flags & REFDAX_FL_APPEND)
+		vfs |= S_APPEND;
+	if (flags & REFDAX_FL_IMMUTABLE)
+		vfs |= S_IMMUTABLE;
+	if (flags & REFDAX_FL_NOATIME)
+		vfs |= S_NOATIME;
+	if (flags & REFDAX_FL_DIRSYNC)
+		vfs |= S_DIRSYNC;
+	if (S_ISREG(inode->i_mode))
+		vfs |= S_DAX;
+	inode_set_flags(inode, vfs, S_SYNC | S_APPEND | S_IMMUTABLE | S_NOATIME | S_DIRSYNC |
+			S_DAX);
+}
+
+void refdax_set_inode_operations(struct inode *inode)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &refdax_file_inode_operations;
+		inode->i_fop = &refdax_file_operations;
+		inode->i_mapping->a_ops = &refdax_dax_aops;
+		break;
+	case S_IFDIR:
+		inode->i_op = &refdax_dir_inode_operations;
+		inode->i_fop = &refdax_dir_operations;
+		break;
+	case S_IFLNK:
+		inode->i_op = &refdax_symlink_inode_operations;
+		break;
+	default:
+		inode->i_op = &refdax_special_inode_operations;
+		init_special_inode(inode, inode->i_mode, inode->i_rdev);
+	}
+}
+
+/* Everything of an inode that does not need other blocks. */
+static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax_inode *raw)
+{
+	umode_t mode = le16_to_cpu(raw->i_mode);
+	u64 size = le64_to_cpu(raw->i_size), parent = le64_to_cpu(raw->i_parent);
+	u64 next = le64_to_cpu(raw->i_next_orphan);
+	u32 flags = le32_to_cpu(raw->i_flags);
+	const char *what = NULL;
+
+	if (le32_to_cpu(raw->i_crc) != refdax_inode_crc(sb, ino, raw))
+		what = "checksum";
+	else if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) && !S_ISCHR(mode) &&
+		 !S_ISBLK(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+		what = "type";
+	else if (flags & ~REFDAX_FL_ALL || (flags & REFDAX_FL_INLINE && !S_ISLNK(mode)))
+		what = "set of flags";
+	else if (size > (S_ISLNK(mode) ? (flags & REFDAX_FL_INLINE ? REFDAX_SYMLINK_INLINE :
+			 REFDAX_SYMLINK_MAX) : MAX_LFS_FILESIZE) || (S_ISLNK(mode) && !size))
+		what = "size";
+	else if (le64_to_cpu(raw->i_blocks) > REFDAX_SB(sb)->s_blocks)
+		what = "number of blocks";
+	else if (S_ISDIR(mode) ? !refdax_ino_valid(sb, parent) : parent)
+		what = "parent";
+	else if (next && !refdax_ino_valid(sb, next))
+		what = "successor on the orphan list";
+	else if (!refdax_time_valid(&raw->i_atime) || !refdax_time_valid(&raw->i_mtime) ||
+		 !refdax_time_valid(&raw->i_ctime) || !refdax_time_valid(&raw->i_crtime))
+		what = "time";
+	return what ? refdax_damage(sb, "inode %llu has an invalid %s", ino, what) : 0;
+}
+
+static int refdax_read_inode(struct inode *inode, bool orphan)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	struct super_block *sb = inode->i_sb;
+	struct refdax_inode *raw;
+	struct buffer_head *bh;
+	unsigned int offset;
+	int err;
+
+	bh = sb_bread(sb, refdax_inode_block(sb, inode->i_ino, &offset));
+	if (!bh) {
+		refdax_msg(sb, KERN_ERR, "cannot read inode %lu", inode->i_ino);
+		return -EIO;
+	}
+	raw = (struct refdax_inode *)(bh->b_data + offset);
+	err = -ESTALE;
+	if (!raw->i_mode)
+		goto out;
+	err = refdax_check_raw(sb, inode->i_ino, raw);
+	/* It would be deleted when it leaves memory. */
+	if (!err && !raw->i_nlink && !orphan)
+		err = refdax_damage(sb, "inode %lu has a name and no links", inode->i_ino);
+	if (err)
+		goto out;
+
+	inode->i_mode = le16_to_cpu(raw->i_mode);
+	i_uid_write(inode, le32_to_cpu(raw->i_uid));
+	i_gid_write(inode, le32_to_cpu(raw->i_gid));
+	set_nlink(inode, le32_to_cpu(raw->i_nlink));
+	inode->i_generation = le32_to_cpu(raw->i_generation);
+	i_size_write(inode, le64_to_cpu(raw->i_size));
+	inode_set_bytes(inode, le64_to_cpu(raw->i_blocks) << REFDAX_BLOCK_BITS);
+	inode->i_rdev = new_decode_dev(le32_to_cpu(raw->i_rdev));
+	inode_set_atime_to_ts(inode, refdax_read_time(&raw->i_atime));
+	inode_set_mtime_to_ts(inode, refdax_read_time(&raw->i_mtime));
+	inode_set_ctime_to_ts(inode, refdax_read_time(&raw->i_ctime));
+	ri->i_crtime = refdax_read_time(&raw->i_crtime);
+	ri->i_flags = le32_to_cpu(raw->i_flags);
+	ri->i_parent = le64_to_cpu(raw->i_parent);
+	ri->i_next_orphan = le64_to_cpu(raw->i_next_orphan);
+	memcpy(ri->i_root, raw->i_root, sizeof(ri->i_root));
+	refdax_set_vfs_flags(inode);
+	/*
+	 * It may have left memory with changes that are not committed yet;
+	 * fsync(2) must wait for those as well.
+	 */
+	ri->i_sync_tid = refdax_journal_latest(sb);
+	ri->i_datasync_tid = ri->i_sync_tid;
+
+	if (ri->i_flags & REFDAX_FL_INLINE) {
+		if (memchr_inv(ri->i_root + inode->i_size, 0, 1) ||
+		    strnlen(ri->i_root, inode->i_size) != inode->i_size)
+			err = refdax_damage(sb, "symlink %lu has a length that is not its target's",
+					    inode->i_ino);
+		else
+			inode->i_link = ri->i_root;
+	} else {
+		err = refdax_check_root(inode);
+		if (!err && S_ISLNK(inode->i_mode))
+			err = refdax_symlink_load(inode);
+	}
+	if (!err)
+		refdax_set_inode_operations(inode);
+out:
+	brelse(bh);
+	return err;
+}
+
+struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan)
+{
+	struct inode *inode;
+	int err;
+
+	if (!refdax_ino_valid(sb, ino))
+		return ERR_PTR(refdax_damage(sb, "inode %llu does not exist", ino));
+	inode = iget_locked(sb, ino);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (!refdax_inode_is_new(inode))
+		return inode;
+	err = refdax_read_inode(inode, orphan);
+	if (err) {
+		iget_failed(inode);
+		return ERR_PTR(err);
+	}
+	unlock_new_inode(inode);
+	return inode;
+}
+
+static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *inode)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	struct super_block *sb = inode->i_sb;
+	struct refdax_inode *raw;
+	struct buffer_head *bh;
+	unsigned int offset;
+	int err;
+
+	bh = sb_bread(sb, refdax_inode_block(sb, inode->i_ino, &offset));
+	if (!bh)
+		return -EIO;
+	err = refdax_journal_write_access(handle, bh);
+	if (err)
+		goto out;
+
+	/*
+	 * Timestamps may be stored while another task changes the tree: i_root
+	 * may be half new here. That task has a handle on this transaction and
+	 * stores the inode again before it stops it.
+	 */
+	spin_lock(&ri->i_raw_lock);
+	raw = (struct refdax_inode *)(bh->b_data + offset);
+	raw->i_mode = cpu_to_le16(inode->i_mode);
+	raw->i_uid = cpu_to_le32(i_uid_read(inode));
+	raw->i_gid = cpu_to_le32(i_gid_read(inode));
+	raw->i_nlink = cpu_to_le32(inode->i_nlink);
+	raw->i_generation = cpu_to_le32(inode->i_generation);
+	raw->i_size = cpu_to_le64(i_size_read(inode));
+	raw->i_blocks = cpu_to_le64(inode_get_bytes(inode) >> REFDAX_BLOCK_BITS);
+	raw->i_flags = cpu_to_le32(ri->i_flags);
+	raw->i_rdev = cpu_to_le32(new_encode_dev(inode->i_rdev));
+	raw->i_parent = cpu_to_le64(ri->i_parent);
+	raw->i_next_orphan = cpu_to_le64(ri->i_next_orphan);
+	refdax_store_time(&raw->i_atime, inode_get_atime(inode));
+	refdax_store_time(&raw->i_mtime, inode_get_mtime(inode));
+	refdax_store_time(&raw->i_ctime, inode_get_ctime(inode));
+	refdax_store_time(&raw->i_crtime, ri->i_crtime);
+	memcpy(raw->i_root, ri->i_root, sizeof(raw->i_root));
+	raw->i_crc = cpu_to_le32(refdax_inode_crc(sb, inode->i_ino, raw));
+	spin_unlock(&ri->i_raw_lock);
+
+	ri->i_sync_tid = refdax_journal_tid(handle);
+	err = refdax_journal_dirty_raw(handle, bh);
+out:
+	brelse(bh);
+	return err;
+}
+
+int refdax_inode_update(struct jbd2_journal_handle *handle, struct inode *inode)
+{
+	return refdax_store_inode(handle, inode);
+}
+
+int refdax_inode_update_data(struct jbd2_journal_handle *handle, struct inode *inode)
+{
+	REFDAX_I(inode)->i_datasync_tid = refdax_journal_tid(handle);
+	return refdax_store_inode(handle, inode);
+}
+
+/* ->dirty_inode: the VFS changed attributes. It cannot be told about a failure. */
+void refdax_dirty_inode(struct inode *inode, int flags)
+{
+	struct jbd2_journal_handle *handle;
+
+	handle = refdax_journal_start(inode, REFDAX_INODE_CREDITS, 0);
+	if (IS_ERR(handle))
+		return;
+	refdax_inode_update(handle, inode);
+	refdax_journal_stop(inode, handle);
+}
+
+/* The inode is in the journal already; what is left is to wait for it if somebody wants that. */
+int refdax_write_inode(struct inode *inode, struct writeback_control *wbc)
+{
+	/* ->sync_fs commits once for all inodes. */
+	if (wbc->sync_mode != WB_SYNC_ALL || wbc->for_sync || current->flags & PF_MEMALLOC)
+		return 0;
+	return refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);
+}
+
+/* In as many handles as it takes. */
+int refdax_punch_blocks(struct inode *inode, u64 first, u64 end)
+{
+	struct jbd2_journal_handle *handle;
+	int more = 1, err;
+
+	while (more > 0) {
+		handle = refdax_journal_start(inode, REFDAX_TRUNCATE_CREDITS,
+					      REFDAX_TRUNCATE_REVOKES);
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		more = refdax_unmap_blocks(handle, inode, first, end);
+		err = refdax_journal_stop(inode, handle);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return more;
+}
+
+int refdax_free_beyond_eof(struct inode *inode)
+{
+	return refdax_punch_blocks(inode, DIV_ROUND_UP_ULL(i_size_read(inode), REFDAX_BLOCK_SIZE),
+				 REFDAX_LOGICAL_MAX);
+}
+
+/*
+ * The caller holds i_rwsem. Order: the size and the orphan list in one
+ * transaction, then the mappings, then the blocks; after a power cut the
+ * orphan list finishes it.
+ * Lock order (see dax.c): i_rwsem > invalidate_lock > jbd2 handle > i_extent_sem.
+ */
+static int refdax_set_size(struct inode *inode, loff_t size)
+{
+	struct address_space *mapping = inode->i_mapping;
+	loff_t old = i_size_read(inode);
+	struct jbd2_journal_handle *handle;
+	bool orphan = false;
+	int err, err2;
+
+	trace_refdax_truncate_enter(inode, old, size);
+	filemap_invalidate_lock(mapping);
+	/* Blocks may go only when nobody does DMA to them any more. */
+	err = refdax_break_layouts(inode, min(old, size), LLONG_MAX);
+	if (err)
+		goto out;
+	/* What a mapping stored behind the end must not become part of the file. */
+	if (size > old) {
+		err = dax_truncate_page(inode, old, NULL, &refdax_dax_iomap_ops);
+		if (err)
+			goto out;
+	}
+
+	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS, 0);
+	if (IS_ERR(handle)) {
+		err = PTR_ERR(handle);
+		goto out;
+	}
+	if (size <= old) {
+		err = refdax_orphan_add(handle, inode);
+		orphan = !err;
+	}
+	if (!err) {
+		i_size_write(inode, size);
+		inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
+		err = refdax_inode_update_data(handle, inode);
+	}
+	err2 = refdax_journal_stop(inode, handle);
+	if (!err)
+		err = err2;
+	if (err || !orphan)
+		goto out;
+
+	truncate_pagecache(inode, size);
+	err = dax_truncate_page(inode, size, NULL, &refdax_dax_iomap_ops);
+	/* Even with the same size: blocks may have been allocated behind the end. */
+	err2 = refdax_free_beyond_eof(inode);
+	if (!err)
+		err = err2;
+	if (err)
+		goto out;
+	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS, 0);
+	if (IS_ERR(handle)) {
+		err = PTR_ERR(handle);
+		goto out;
+	}
+	err = refdax_orphan_del(handle, inode);
+	err2 = refdax_journal_stop(inode, handle);
+	if (!err)
+		err = err2;
+out:
+	filemap_invalidate_unlock(mapping);
+	trace_refdax_truncate_exit(inode, err);
+	return err;
+}
+
+int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	int err;
+
+	err = setattr_prepare(idmap, dentry, attr);
+	if (err)
+		return err;
+	if (attr->ia_valid & ATTR_SIZE) {
+		err = refdax_set_size(inode, attr->ia_size);
+		if (err)
+			return err;
+	}
+	setattr_copy(idmap, inode, attr);
+	mark_inode_dirty(inode);
+	return 0;
+}
+
+int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct kstat *stat,
+		   u32 request_mask, unsigned int query_flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+
+	refdax_fillattr(idmap, request_mask, inode, stat);
+	if (request_mask & STATX_BTIME) {
+		stat->result_mask |= STATX_BTIME;
+		stat->btime = ri->i_crtime;
+	}
+	if (ri->i_flags & REFDAX_FL_APPEND)
+		stat->attributes |= STATX_ATTR_APPEND;
+	if (ri->i_flags & REFDAX_FL_IMMUTABLE)
+		stat->attributes |= STATX_ATTR_IMMUTABLE;
+	if (ri->i_flags & REFDAX_FL_NODUMP)
+		stat->attributes |= STATX_ATTR_NODUMP;
+	stat->attributes_mask |= STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
+	return 0;
+}
+
+/*
+ * The inode leaves memory; without links it leaves the disk as well. It is on
+ * the orphan list since the link went (or, if it never had one, since its
+ * creation failed), so that whatever fails here is done at the next mount.
+ */
+void refdax_evict_inode(struct inode *inode)
+{
+	struct super_block *sb = inode->i_sb;
+	bool delete = !inode->i_nlink && !is_bad_inode(inode);
+	struct jbd2_journal_handle *handle;
+	int err;
+
+	refdax_break_layouts_final(inode);
+	truncate_inode_pages_final(&inode->i_data);
+	if (!delete) {
+		/* Only a truncate that failed can have left it there. */
+		if (!list_empty(&REFDAX_I(inode)->i_orphan))
+			refdax_orphan_forget(inode);
+		clear_inode(inode);
+		return;
+	}
+
+	/* Not under any lock, but a freeze must wait for us: sb freeze > jbd2 handle. */
+	sb_start_intwrite(sb);
+	err = 0;
+	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode) ||
+	    (S_ISLNK(inode->i_mode) && !(REFDAX_I(inode)->i_flags & REFDAX_FL_INLINE)))
+		err = refdax_punch_blocks(inode, 0, REFDAX_LOGICAL_MAX);
+	if (!err) {
+		handle = refdax_journal_start(inode, REFDAX_FREE_INODE_CREDITS, 0);
+		err = IS_ERR(handle) ? PTR_ERR(handle) : 0;
+		if (!err) {
+			err = refdax_free_inode(handle, inode);
+			refdax_journal_stop(inode, handle);
+		}
+	}
+	if (err) {
+		refdax_msg(sb, KERN_ERR, "inode %lu could not be deleted (error %d): the next mount tries again",
+			   inode->i_ino, err);
+		refdax_orphan_forget(inode);
+	}
+	clear_inode(inode);
+	sb_end_intwrite(sb);
+}

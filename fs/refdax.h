@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* refdax in memory: what the files of the module share. */
+#ifndef REFDAX_H
+#define REFDAX_H
+
+#include <linux/buffer_head.h>
+#include <linux/fs.h>
+#include <linux/iomap.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu-rwsem.h>
+#include <linux/percpu_counter.h>
+#include <linux/rwsem.h>
+#include <linux/siphash.h>
+#include <linux/spinlock.h>
+
+#include "compat.h"
+#include "refdax_fs.h"
+
+/* The kernel has no errno of this name; every filesystem uses EUCLEAN for it. */
+#ifndef EFSCORRUPTED
+#define EFSCORRUPTED	EUCLEAN
+#endif
+
+struct refdax_lab;
+struct refdax_journal;
+struct jbd2_journal_handle;
+struct path;
+
+/* Mount options. */
+enum refdax_write_fix {
+	REFDAX_FIX_ENTRY,	/* DAX entry locks, and invalidation that keeps dirty entries */
+	REFDAX_FIX_FLUSH,	/* flush and invalidate after the write, faults excluded meanwhile */
+	REFDAX_FIX_EXCLUSIVE,	/* faults excluded for the whole write */
+};
+
+/*
+ * A group of blocks. Bit n of a bitmap is block n of the group.
+ *
+ * g_busy is the bitmap that allocation looks at: what the on-disk bitmap has
+ * in use, plus what was freed by a transaction that has not committed yet.
+ * Reusing such a block at once would let a crash bring back its old owner with
+ * the new owner's data in it.
+ */
+struct refdax_group {
+	spinlock_t g_lock;		/* everything below, and the bits of both bitmaps */
+	u32 g_blocks;			/* length of the group, in blocks */
+	u32 g_first_data;		/* first bit that is not the filesystem's own metadata */
+	u32 g_free;			/* zero bits in g_busy */
+	u32 g_free_inodes;
+	u32 g_inode_hint;		/* no free inode below this bit */
+	unsigned long *g_busy;
+	struct buffer_head *g_block_bh;	/* both pinned while mounted */
+	struct buffer_head *g_inode_bh;
+};
+
+struct refdax_sb_info {
+	struct super_block *s_sb;
+	struct buffer_head *s_bh;	/* the superblock, journalled */
+	struct refdax_super *s_super;	/* in s_bh */
+	struct dax_device *s_daxdev;
+	u64 s_dax_offset;		/* bytes from the DAX device's start to the partition's */
+	struct refdax_journal *s_journal;	/* NULL: mounted read-only from a read-only device */
+	u32 s_seed;			/* of every checksum but the superblock's */
+	siphash_key_t s_hash_key;
+	u64 s_blocks;
+	u64 s_max_ino;
+	u32 s_ngroups;
+	struct refdax_group *s_groups;
+	struct percpu_counter s_free_blocks;	/* free on disk, committed or not */
+	struct percpu_counter s_free_inodes;
+	atomic64_t s_uncommitted;	/* blocks freed, but not yet reusable */
+	u32 s_next_generation;
+
+	struct mutex s_orphan_lock;	/* s_orphans, s_last_orphan and every i_next_orphan */
+	struct list_head s_orphans;	/* newest first, as on disk */
+
+	struct percpu_rw_semaphore s_writepages_rwsem;	/* read: ->writepages; write: mode flips */
+	enum refdax_write_fix s_write_fix;
+	unsigned long s_flags;		/* bits REFDAX_SB_* */
+#ifdef REFDAX_LAB
+	struct refdax_lab *s_lab;
+#endif
+};
+
+#define REFDAX_SB_DAMAGED	0	/* metadata failed a check; recorded on disk at umount */
+
+struct refdax_inode_info {
+	struct rw_semaphore i_extent_sem;	/* i_root and all nodes of the tree below it */
+	spinlock_t i_raw_lock;		/* copying this inode into its table block */
+	u32 i_flags;			/* REFDAX_FL_* */
+	u64 i_parent;			/* directories; under i_rwsem of the directory */
+	struct timespec64 i_crtime;
+	struct list_head i_orphan;	/* in s_orphans; s_orphan_lock */
+	u64 i_next_orphan;
+	/* Newest transaction that changed the inode; that changed what fdatasync(2) needs. */
+	u32 i_sync_tid;
+	u32 i_datasync_tid;
+	/*
+	 * Under i_rwsem held exclusively: range of blocks that the write in
+	 * progress allocated, none if first > last.
+	 */
+	u64 i_new_first;
+	u64 i_new_last;
+	union {
+		struct refdax_node i_node;
+		u8 i_root[REFDAX_ROOT_BYTES];
+	};
+	struct inode vfs_inode;
+};
+
+static inline struct refdax_sb_info *REFDAX_SB(struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline struct refdax_inode_info *REFDAX_I(struct inode *inode)
+{
+	return container_of(inode, struct refdax_inode_info, vfs_inode);
+}
+
+/* A stretch of a file's blocks that are all in the same state. */
+enum refdax_map_state {
+	REFDAX_HOLE,
+	REFDAX_UNWRITTEN,	/* allocated, reads as zeroes */
+	REFDAX_MAPPED,
+};
+
+struct refdax_map {
+	u64 m_logical;		/* blocks */
+	u64 m_physical;		/* blocks; 0 for a hole */
+	u64 m_count;		/* blocks, at least 1 */
+	enum refdax_map_state m_state;
+	bool m_new;		/* was a hole or unwritten until this call */
+};
+
+/* super.c */
+__printf(3, 4) void refdax_msg(struct super_block *sb, const char *level, const char *fmt, ...);
+/* Say once in a while that metadata is damaged, remember it, return -EFSCORRUPTED. */
+__printf(2, 3) int refdax_damage(struct super_block *sb, const char *fmt, ...);
+u32 refdax_block_crc(struct refdax_sb_info *sbi, const void *block);
+/* Fill in everything of a new metadata block's header except for its checksum. */
+void refdax_init_header(struct refdax_header *header, u32 magic, u64 block, u64 owner,
+			u32 generation);
+/*
+ * Read a metadata block and check its header; its checksum as well when it was
+ * really read (*@fresh is then true, and the caller checks the contents and
+ * calls refdax_set_verified()). An ERR_PTR on failure, after a message.
+ */
+struct buffer_head *refdax_read_block(struct super_block *sb, u64 block, u32 magic, u64 owner,
+				      u32 generation, bool *fresh);
+void refdax_set_verified(struct buffer_head *bh);
+
+/* inode.c */
+extern const struct file_operations refdax_file_operations;
+extern const struct inode_operations refdax_file_inode_operations;
+/*
+ * The inode, or an ERR_PTR: -ESTALE if it is not in use. Only the orphan list
+ * may lead to one without links (@orphan).
+ */
+struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan);
+void refdax_set_inode_operations(struct inode *inode);
+void refdax_set_vfs_flags(struct inode *inode);
+/* Copy the inode into its table block, in the handle. Needs REFDAX_INODE_CREDITS. */
+int refdax_inode_update(struct jbd2_journal_handle *handle, struct inode *inode);
+/* The same, and fdatasync(2) must wait for it. */
+int refdax_inode_update_data(struct jbd2_journal_handle *handle, struct inode *inode);
+void refdax_dirty_inode(struct inode *inode, int flags);
+int refdax_write_inode(struct inode *inode, struct writeback_control *wbc);
+void refdax_evict_inode(struct inode *inode);
+int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iattr *attr);
+int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct kstat *stat,
+		   u32 request_mask, unsigned int query_flags);
+/* Free all blocks from byte i_size on. The inode is on the orphan list or has no blocks there yet. */
+int refdax_free_beyond_eof(struct inode *inode);
+/* Free the blocks of [@first, @end). Nobody can fault or do I/O there. Not inside a handle. */
+int refdax_punch_blocks(struct inode *inode, u64 first, u64 end);
+
+/* orphan.c */
+int refdax_orphan_add(struct jbd2_journal_handle *handle, struct inode *inode);
+int refdax_orphan_del(struct jbd2_journal_handle *handle, struct inode *inode);
+/* Take the inode off the list in memory only: no handle could be had. */
+void refdax_orphan_forget(struct inode *inode);
+int refdax_orphan_cleanup(struct super_block *sb);
+
+/* dir.c */
+extern const struct file_operations refdax_dir_operations;
+int refdax_dir_find(struct inode *dir, const struct qstr *name, u64 *ino);
+int refdax_dir_add(struct jbd2_journal_handle *handle, struct inode *dir,
+		   const struct qstr *name, struct inode *inode);
+int refdax_dir_delete(struct jbd2_journal_handle *handle, struct inode *dir,
+		      const struct qstr *name);
+int refdax_dir_replace(struct jbd2_journal_handle *handle, struct inode *dir,
+		       const struct qstr *name, struct inode *inode);
+/* 1 empty, 0 not, or an error. */
+int refdax_dir_is_empty(struct inode *dir);
+
+/* namei.c */
+extern const struct inode_operations refdax_dir_inode_operations;
+extern const struct inode_operations refdax_symlink_inode_operations;
+extern const struct inode_operations refdax_special_inode_operations;
+/* Load the target of a long symlink into inode->i_link. */
+int refdax_symlink_load(struct inode *inode);
+
+/* ioctl.c */
+int refdax_fileattr_get(struct dentry *dentry, struct refdax_fileattr *fa);
+int refdax_fileattr_set(struct refdax_idmap *idmap, struct dentry *dentry,
+			struct refdax_fileattr *fa);
+
+/* dax.c */
+extern const struct address_space_operations refdax_dax_aops;
+extern const struct iomap_ops refdax_dax_iomap_ops;
+extern const struct vm_operations_struct refdax_dax_vm_ops;
+int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count);
+ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from);
+
+/* extents.c */
+void refdax_init_root(struct inode *inode);
+int refdax_check_root(struct inode *inode);
+/* What lies at @logical; at most @count blocks. */
+int refdax_map_blocks(struct inode *inode, u64 logical, u64 count, struct refdax_map *map);
+/*
+ * The same, and allocate or convert so that it is mapped (@state MAPPED: the
+ * blocks are zeroed first) or at least allocated (@state UNWRITTEN). May do
+ * less than @count. Needs REFDAX_ALLOC_CREDITS.
+ */
+int refdax_map_allocate(struct jbd2_journal_handle *handle, struct inode *inode, u64 logical,
+			u64 count, enum refdax_map_state state, struct refdax_map *map);
+/*
+ * Free the blocks of [@first, @end), as many as the handle's credits allow.
+ * Returns 1 if there is more to do, 0 if not. Needs REFDAX_UNMAP_CREDITS and
+ * REFDAX_UNMAP_REVOKES.
+ */
+int refdax_unmap_blocks(struct jbd2_journal_handle *handle, struct inode *inode, u64 first,
+			u64 end);
+/* For directories: the block with the greatest key <= @key. -ENOENT if there is none. */
+int refdax_map_floor(struct inode *inode, u64 key, u64 *found, u64 *physical);
+/* The block with the smallest key >= @key. -ENOENT if there is none. */
+int refdax_map_ceiling(struct inode *inode, u64 key, u64 *found, u64 *physical);
+/* A new block of metadata at @logical, a hole until now: zeroed, with a header, in the handle. */
+struct buffer_head *refdax_map_insert(struct jbd2_journal_handle *handle, struct inode *inode,
+				      u64 logical, u32 magic);
+
+/* balloc.c */
+int refdax_groups_load(struct super_block *sb);
+void refdax_groups_free(struct super_block *sb);
+bool refdax_blocks_valid(struct super_block *sb, u64 start, u64 count);
+/*
+ * Allocate up to @want adjacent blocks near @goal (0: near the inode), in the
+ * place that a PMD could map if the file's block is @logical. At least one, or
+ * -ENOSPC. Needs one credit.
+ */
+int refdax_alloc_blocks(struct jbd2_journal_handle *handle, struct inode *inode, u64 goal,
+			u64 logical, u32 want, u64 *start, u32 *got);
+/* They may be reused when the handle's transaction has committed. Needs one credit. */
+int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
+		       u32 count);
+/* What refdax_free_blocks() freed in a transaction that has now committed. */
+void refdax_blocks_reusable(struct super_block *sb, u64 start, u32 count);
+/* Allocate a block for metadata of @inode and return it zeroed, with a header, in the handle. */
+struct buffer_head *refdax_new_metadata(struct jbd2_journal_handle *handle, struct inode *inode,
+					u64 goal, u32 magic);
+/* Free a block of metadata; uses one credit and one revoke. Releases @bh if not NULL. */
+int refdax_free_metadata(struct jbd2_journal_handle *handle, struct inode *inode, u64 block,
+			 struct buffer_head *bh);
+
+/* ialloc.c */
+struct inode *refdax_new_inode(struct jbd2_journal_handle *handle, struct refdax_idmap *idmap,
+			       struct inode *dir, umode_t mode, dev_t rdev);
+int refdax_free_inode(struct jbd2_journal_handle *handle, struct inode *inode);
+bool refdax_ino_valid(struct super_block *sb, u64 ino);
+/* Address of the inode's table block, and its offset there in bytes. */
+u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset);
+
+/*
+ * journal.c, the only file that knows jbd2. Credits are blocks that a handle
+ * may dirty: each number counts distinct blocks in the worst case.
+ */
+/* The inode's table block. */
+#define REFDAX_INODE_CREDITS	1
+/* Adding to or taking from the orphan list: superblock, this inode, the one before it. */
+#define REFDAX_ORPHAN_CREDITS	(2 + REFDAX_INODE_CREDITS)
+/*
+ * Inserting into an extent tree: on each level the node, its new sibling and
+ * the bitmap that the sibling came from; once more for a new level below the root.
+ */
+#define REFDAX_INSERT_CREDITS	(3 * (REFDAX_MAX_DEPTH + 1))
+/* Allocating data: a bitmap, one insertion, the inode; extending writes join the orphan list. */
+#define REFDAX_ALLOC_CREDITS	(1 + REFDAX_INSERT_CREDITS + REFDAX_INODE_CREDITS + \
+				 REFDAX_ORPHAN_CREDITS)
+/*
+ * Freeing one extent: its bitmap and the inode; either it is cut in two, an
+ * insertion, or it goes and leaves a chain of empty nodes: each level's parent
+ * and the bitmap of the freed node.
+ */
+#define REFDAX_UNMAP_CREDITS	(1 + REFDAX_INSERT_CREDITS + REFDAX_INODE_CREDITS)
+/* Blocks of metadata freed by one step: nodes of one path, or this many blocks of a directory. */
+#define REFDAX_UNMAP_REVOKES	8
+/* One handle of a truncate: several steps, so that big files need few handles. */
+#define REFDAX_TRUNCATE_CREDITS	(2 * REFDAX_UNMAP_CREDITS)
+#define REFDAX_TRUNCATE_REVOKES	(4 * REFDAX_UNMAP_REVOKES)
+/* Adding a name: a directory block, perhaps split (new block, its bitmap, an insertion); the directory. */
+#define REFDAX_DIR_ADD_CREDITS	(3 + REFDAX_INSERT_CREDITS + REFDAX_INODE_CREDITS)
+/* Removing one: the directory block, perhaps freed. */
+#define REFDAX_DIR_DEL_CREDITS	(1 + REFDAX_UNMAP_CREDITS)
+/* A new inode: inode bitmap, table block. */
+#define REFDAX_NEW_INODE_CREDITS	(1 + REFDAX_INODE_CREDITS)
+#define REFDAX_FREE_INODE_CREDITS	(1 + REFDAX_INODE_CREDITS + REFDAX_ORPHAN_CREDITS)
+
+int refdax_journal_load(struct super_block *sb);
+int refdax_journal_destroy(struct super_block *sb);
+/*
+ * Starts a handle, or joins the one that the task already has. An ERR_PTR on
+ * failure: -EROFS if the filesystem is read-only or the journal was aborted.
+ */
+struct jbd2_journal_handle *refdax_journal_start(struct inode *inode, int credits, int revokes);
+int refdax_journal_stop(struct inode *inode, struct jbd2_journal_handle *handle);
+struct jbd2_journal_handle *refdax_journal_current(void);
+bool refdax_journal_has(struct jbd2_journal_handle *handle, int credits, int revokes);
+int refdax_journal_write_access(struct jbd2_journal_handle *handle, struct buffer_head *bh);
+int refdax_journal_create_access(struct jbd2_journal_handle *handle, struct buffer_head *bh);
+/* For a block that begins with a struct refdax_header: its checksum is made at commit. */
+int refdax_journal_dirty(struct jbd2_journal_handle *handle, struct super_block *sb,
+			 struct buffer_head *bh);
+/* For a block that takes care of its checksums itself. */
+int refdax_journal_dirty_raw(struct jbd2_journal_handle *handle, struct buffer_head *bh);
+/* The block is no longer metadata: it must not be replayed over what comes next. Releases @bh. */
+int refdax_journal_revoke(struct jbd2_journal_handle *handle, u64 block, struct buffer_head *bh);
+void refdax_journal_abort(struct super_block *sb, int err);
+u32 refdax_journal_tid(struct jbd2_journal_handle *handle);
+/* The newest transaction that can have anything in it. */
+u32 refdax_journal_latest(struct super_block *sb);
+bool refdax_journal_committed(struct super_block *sb, u32 tid);
+/* Wait until the transaction has committed; then, whatever it did, the device's cache is flushed. */
+int refdax_journal_commit(struct super_block *sb, u32 tid);
+int refdax_journal_sync(struct super_block *sb, bool wait);
+/* Commit what is running, to make freed blocks reusable. Not inside a handle. */
+int refdax_journal_force(struct super_block *sb);
+int refdax_journal_freeze(struct super_block *sb);
+/* Call refdax_blocks_reusable() when the handle's transaction has committed. */
+void refdax_journal_defer(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
+			  u32 count);
+
+static inline u64 refdax_group_start(u32 group)
+{
+	return (u64)group * REFDAX_BLOCKS_PER_GROUP;
+}
+
+#include "lab.h"
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What mkfs.refdax and fsck.refdax share. */
+#ifndef REFDAX_TOOLS_COMMON_H
+#define REFDAX_TOOLS_COMMON_H
+
+#include <endian.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "refdax_fs.h"
+
+/* crc32c as the kernel's crc32c(): no inversion before or after. */
+uint32_t crc32c(uint32_t crc, const void *data, size_t size);
+/* Checksum of a block that begins with a struct refdax_header. @seed: of the filesystem. */
+uint32_t refdax_block_crc(uint32_t seed, const void *block);
+uint32_t refdax_inode_crc(uint32_t seed, uint64_t ino, const struct refdax_inode *raw);
+/* What every checksum but the superblock's is seeded with. */
+uint32_t refdax_seed(const uint8_t uuid[16]);
+
+/*
+ * jbd2's superblock, as in the kernel's include/linux/jbd2.h; all big-endian.
+ */
+#define JBD2_MAGIC		0xc03b3998
+#define JBD2_SUPERBLOCK_V2	4
+#define JBD2_INCOMPAT_REVOKE	0x00000001
+#define JBD2_INCOMPAT_64BIT	0x00000002
+#define JBD2_INCOMPAT_CSUM_V3	0x00000010
+#define JBD2_CRC32C		4
+
+struct jbd2_super {
+	uint32_t h_magic;
+	uint32_t h_blocktype;
+	uint32_t h_sequence;
+	uint32_t s_blocksize;
+	uint32_t s_maxlen;		/* number of the first block behind the journal */
+	uint32_t s_first;		/* first block of the log */
+	uint32_t s_sequence;		/* of the first transaction expected */
+	uint32_t s_start;		/* block where the log starts; 0: nothing to replay */
+	uint32_t s_errno;
+	uint32_t s_feature_compat;
+	uint32_t s_feature_incompat;
+	uint32_t s_feature_ro_compat;
+	uint8_t s_uuid[16];
+	uint32_t s_nr_users;
+	uint32_t s_dynsuper;
+	uint32_t s_max_transaction;
+	uint32_t s_max_trans_data;
+	uint8_t s_checksum_type;
+	uint8_t s_padding2[3];
+	uint32_t s_num_fc_blocks;
+	uint32_t s_head;
+	uint32_t s_padding[40];
+	uint32_t s_checksum;
+	uint8_t s_users[16 * 48];
+};
+REFDAX_SIZE_ASSERT(struct jbd2_super, 1024);
+
+/* Computed as jbd2_superblock_csum(); in the order of the medium. */
+uint32_t jbd2_super_crc(const struct jbd2_super *super);
+
+#endif
