@@ -275,7 +275,9 @@ static int refdax_grow(struct jbd2_journal_handle *handle, struct inode *inode,
 	if (IS_ERR(bh))
 		return PTR_ERR(bh);
 	node = refdax_bh_node(bh);
-	memcpy(node, root, struct_size(root, n_entries, n_count(root)));
+	node->n_depth = root->n_depth;
+	node->n_count = root->n_count;
+	memcpy(node->n_entries, root->n_entries, n_count(root) * sizeof(*root->n_entries));
 	le16_add_cpu(&root->n_depth, 1);
 	root->n_count = cpu_to_le16(1);
 	x_set(&root->n_entries[0], 0, bh->b_blocknr, 0, 0);

@@ -635,9 +635,11 @@ static int __init refdax_init(void)
 {
 	int err;
 
-	refdax_inode_cache = kmem_cache_create("refdax_inode", sizeof(struct refdax_inode_info), 0,
-					       SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
-					       refdax_inode_once);
+	/* readlink(2) copies short targets straight from i_root. */
+	refdax_inode_cache = kmem_cache_create_usercopy("refdax_inode",
+			sizeof(struct refdax_inode_info), 0, SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+			offsetof(struct refdax_inode_info, i_root),
+			sizeof_field(struct refdax_inode_info, i_root), refdax_inode_once);
 	if (!refdax_inode_cache)
 		return -ENOMEM;
 	err = refdax_lab_init();
