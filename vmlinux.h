@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Generated; do not edit. The kernel types that bpf/ reads, from the BTF of
+ * Debian's linux-image-6.1.0-56-amd64, by
+ *	bpftool v7.1.0: bpftool btf dump file VMLINUX format c
+ * Make it again: make vmlinux.h [VMLINUX=FILE]. Programs read by CO-RE, so any
+ * kernel's will do that has the structures; other kernels' layouts and names
+ * are found when the programs are loaded.
+ */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 

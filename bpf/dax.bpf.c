@@ -13,9 +13,6 @@
 /* Top bits of a pfn_t hold flags (PFN_FLAGS_MASK); none in an unsigned long. */
 #define PFN_MASK	((1ULL << 52) - 1)
 
-/* include/linux/xarray.h: what xa_state.xa_node is beside a pointer */
-#define XAS_BOUNDS	1UL
-
 static __always_inline __u64 fault__flags(struct vm_fault *vmf, __u64 huge)
 {
 	__u64 flags = huge;
@@ -185,68 +182,113 @@ int BPF_PROG(entry_dirty__tp, struct inode *inode, struct vm_fault *vmf, int res
 	return 0;
 }
 
-/* Has the slot that an xa_state stands on been emptied? */
-static __always_inline bool xas__is_empty(struct xa_state *xas, struct xarray *xa)
+/*
+ * An entry goes away in __dax_invalidate_entry() and, since 7.x, in
+ * dax_delete_mapping_range().  Both call dax_disassociate_entry() once it is
+ * certain, with the xarray's lock held; a probe on their return would be too
+ * late: another CPU's fault could have inserted, and reported, a new entry in
+ * between.  So the functions around it say which entry, and it says when.
+ * (grab_mapping_entry() breaks up a huge entry of a hole by the same call, and
+ * dax_insert_entry() replaces one; those are not inside of the two.)
+ */
+static __always_inline void entry_delete__begin(struct address_space *mapping, __u64 index)
 {
-	unsigned long node = (unsigned long)BPF_CORE_READ(xas, xa_node);
-	struct xa_node *slots = (struct xa_node *)node;
-	void *slot = NULL;
-	__u8 offset;
+	struct inode *inode = mapping->host;
+	struct task_state *state;
 
-	if (node == XAS_BOUNDS)		/* xas_delete_node() took the last node */
-		return true;
-	if (!node)			/* a single entry, in the head */
-		return !BPF_CORE_READ(xa, xa_head);
-	if (node & 3)			/* an error or a restart: not a place */
-		return false;
-	offset = BPF_CORE_READ(xas, xa_offset);
-	if (offset >= 64)	/* XA_CHUNK_SIZE, at most */
-		return false;
-	bpf_core_read(&slot, sizeof(slot), &slots->slots[offset]);
-	return !slot;
+	/* Not S_DAX: the entries of a file that has left DAX mode count as well. */
+	if (!superblock__wanted(inode->i_sb->s_dev))
+		return;
+	state = task__state();
+	if (!state)
+		return;
+	inode_id__fill(&state->inode, inode);
+	state->index = index;
+	state->deleting = 1;
 }
 
-/*
- * An entry goes away in __dax_invalidate_entry(), in dax_delete_mapping_range()
- * and where grab_mapping_entry() breaks up a huge entry of a hole.  All of them
- * store NULL and then wake all waiters with the xarray's lock still held; a
- * probe on return from any of them would be too late: another CPU's fault could
- * have inserted, and reported, a new entry in between.  WAKE_ALL comes from no
- * other place but for an entry that was kept; there the slot is not empty.
- */
-SEC("fentry/dax_wake_entry")
-int BPF_PROG(entry_delete__fentry, struct xa_state *xas, void *entry, enum dax_wake_mode mode)
+static __always_inline void entry_delete__end(void)
 {
-	struct address_space *mapping;
-	struct event_entry *record;
-	struct super_block *sb;
-	struct inode *inode;
-	struct xarray *xa;
-	__u64 value;
-	__u32 dev;
+	struct task_state *state;
 
-	if (mode != bpf_core_enum_value(enum dax_wake_mode, WAKE_ALL))
-		return 0;
-	xa = BPF_CORE_READ(xas, xa);
-	if (!xas__is_empty(xas, xa))
-		return 0;
-	mapping = (void *)xa - bpf_core_field_offset(struct address_space, i_pages);
-	inode = BPF_CORE_READ(mapping, host);
-	sb = BPF_CORE_READ(inode, i_sb);
-	dev = BPF_CORE_READ(sb, s_dev);
-	if (!superblock__wanted(dev))
-		return 0;
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (state)
+		state->deleting = 0;
+}
+
+/* entry: the value that is about to be replaced by NULL. */
+static __always_inline void entry_delete__now(__u64 entry)
+{
+	struct event_entry *record;
+	struct task_state *state;
+	__u64 value = entry >> 1;	/* xa_to_value() */
+
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (!state || !state->deleting)
+		return;
 	record = record__reserve(sizeof(*record), EVENT_ENTRY_DELETE);
 	if (!record)
-		return 0;
-	value = (unsigned long)entry >> 1;	/* xa_to_value() */
-	record->inode.ino = BPF_CORE_READ(inode, i_ino);
-	record->inode.dev = dev;
-	record->inode.generation = BPF_CORE_READ(inode, i_generation);
+		return;
+	record->inode = state->inode;
 	record->order = value & DAX_PMD ? PMD_ORDER : 0;
-	record->index = BPF_CORE_READ(xas, xa_index) & ~((1ULL << record->order) - 1);
+	record->index = state->index & ~((1ULL << record->order) - 1);
 	record->pfn = value >> DAX_SHIFT;
 	record->flags = value & DAX_ZERO_PAGE ? ENTRY_ZERO : 0;
 	record__submit(record);
+}
+
+SEC("fentry/__dax_invalidate_entry")
+int BPF_PROG(entry_delete__enter, struct address_space *mapping, unsigned long index)
+{
+	entry_delete__begin(mapping, index);
+	return 0;
+}
+
+SEC("fexit/__dax_invalidate_entry")
+int BPF_PROG(entry_delete__exit, struct address_space *mapping, unsigned long index, bool trunc,
+	     int result)
+{
+	entry_delete__end();
+	return 0;
+}
+
+SEC("fentry/dax_delete_mapping_range")
+int BPF_PROG(entry_delete_range__enter, struct address_space *mapping)
+{
+	entry_delete__begin(mapping, 0);
+	return 0;
+}
+
+SEC("fexit/dax_delete_mapping_range")
+int BPF_PROG(entry_delete_range__exit, struct address_space *mapping)
+{
+	entry_delete__end();
+	return 0;
+}
+
+/* Called for each entry of the range just before it goes. */
+SEC("fentry/wait_entry_unlocked_exclusive")
+int BPF_PROG(entry_delete_range__one, struct xa_state *xas)
+{
+	struct task_state *state;
+
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (state && state->deleting)
+		state->index = xas->xa_index;
+	return 0;
+}
+
+SEC("fentry/dax_disassociate_entry")
+int BPF_PROG(entry_delete__fentry, void *entry)
+{
+	entry_delete__now((__u64)entry);
+	return 0;
+}
+
+/* The clone keeps its first argument in the first register. */
+SEC("kprobe/dax_disassociate_entry.isra.0")
+int BPF_KPROBE(entry_delete__kprobe, void *entry)
+{
+	entry_delete__now((__u64)entry);
 	return 0;
 }

@@ -46,8 +46,17 @@ struct cpu_states_map {
 	__type(value, struct cpu_state);
 };
 
+/*
+ * What a task is inside of, where one event is seen at several functions.  All
+ * zero for a task that began before tracing: then its first ends are not seen.
+ */
 struct task_state {
 	__u32 announced;	/* EVENT_TASK is in the ring buffer */
+	__u32 syncs;		/* functions of a sync that it is inside of */
+	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
+	__u32 deleting;		/* inside a function that deletes entries */
+	struct inode_id inode;	/* whose */
+	__u64 index;		/* which */
 };
 
 struct tasks_map {
@@ -147,6 +156,13 @@ static __always_inline void inode_id__fill(struct inode_id *id, struct inode *in
 	id->generation = inode->i_generation;
 }
 
+/* This task's state, made at first use; NULL: no memory. */
+static __always_inline struct task_state *task__state(void)
+{
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
 static __always_inline bool superblock__wanted(__u32 dev)
 {
 	return !filter_devices || bpf_map_lookup_elem(&devices, &dev);
@@ -164,12 +180,10 @@ static __always_inline bool inode__wanted(struct inode *inode)
 /* Say what an inode's superblock is, and who the task is, once each. */
 static __always_inline void announce(struct inode *inode)
 {
-	struct task_state *state;
+	struct task_state *state = task__state();
 	struct super_block *sb = inode->i_sb;
 	__u32 dev = sb->s_dev;
 
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
-				     BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (state && !state->announced) {
 		struct event_task *record;
 
@@ -188,6 +202,8 @@ static __always_inline void announce(struct inode *inode)
 		if (record) {
 			record->dev = dev;
 			record->reserved = 0;
+			__builtin_memset(record->fstype, 0, sizeof(record->fstype));
+			__builtin_memset(record->id, 0, sizeof(record->id));
 			bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
 						  BPF_CORE_READ(sb, s_type, name));
 			bpf_probe_read_kernel_str(record->id, sizeof(record->id), sb->s_id);

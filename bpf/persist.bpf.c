@@ -85,24 +85,99 @@ int BPF_PROG(writeback_one__tp, struct inode *inode, unsigned long index, unsign
 	return 0;
 }
 
-SEC("fentry/vfs_fsync_range")
-int BPF_PROG(sync__enter, struct file *file, __s64 start, __s64 end, int datasync)
+/*
+ * A sync is entered through any of three functions, of which compilers inline
+ * one into another: the outermost makes the records.
+ */
+static __always_inline void sync__enter(struct inode *inode, __s64 start, __s64 end, int datasync)
 {
-	struct inode *inode = file->f_inode;
+	struct task_state *state;
 
-	if (inode__wanted(inode))
-		operation__enter(inode, OPERATION_SYNC, start >> page_shift,
-				 end == LLONG_MAX ? INDEX_MAX : (__u64)end >> page_shift,
-				 !!datasync, 0, -1);
+	if (!inode__wanted(inode))
+		return;
+	state = task__state();
+	if (!state || state->syncs++)
+		return;
+	operation__enter(inode, OPERATION_SYNC, start >> page_shift,
+			 end == LLONG_MAX ? INDEX_MAX : (__u64)end >> page_shift,
+			 !!datasync, 0, -1);
+}
+
+static __always_inline void sync__exit(struct inode *inode, int result)
+{
+	struct task_state *state;
+
+	if (!inode__wanted(inode))
+		return;
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	/* Syncs of 0: it began before tracing did. */
+	if (!state || !state->syncs || --state->syncs)
+		return;
+	operation__exit(inode, OPERATION_SYNC, result, 0);
+}
+
+SEC("fentry/vfs_fsync_range")
+int BPF_PROG(sync__range_enter, struct file *file, __s64 start, __s64 end, int datasync)
+{
+	sync__enter(file->f_inode, start, end, datasync);
 	return 0;
 }
 
 SEC("fexit/vfs_fsync_range")
-int BPF_PROG(sync__exit, struct file *file, __s64 start, __s64 end, int datasync, int result)
+int BPF_PROG(sync__range_exit, struct file *file, __s64 start, __s64 end, int datasync, int result)
 {
-	struct inode *inode = file->f_inode;
+	sync__exit(file->f_inode, result);
+	return 0;
+}
 
-	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_SYNC, result, 0);
+SEC("fentry/vfs_fsync")
+int BPF_PROG(sync__file_enter, struct file *file, int datasync)
+{
+	sync__enter(file->f_inode, 0, LLONG_MAX, datasync);
+	return 0;
+}
+
+SEC("fexit/vfs_fsync")
+int BPF_PROG(sync__file_exit, struct file *file, int datasync, int result)
+{
+	sync__exit(file->f_inode, result);
+	return 0;
+}
+
+/* Makes of any address a pointer that can be read as its type; from 6.2 on. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/* do_fsync() has a descriptor only. Its file stays open until it returns. */
+static __always_inline struct inode *inode_of(__u32 descriptor)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+
+	if (descriptor >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), &files[descriptor]);
+	if (!file)
+		return NULL;
+	return bpf_rdonly_cast(BPF_CORE_READ(file, f_inode), bpf_core_type_id_kernel(struct inode));
+}
+
+SEC("fentry/do_fsync")
+int BPF_PROG(sync__call_enter, unsigned int descriptor, int datasync)
+{
+	struct inode *inode = inode_of(descriptor);
+
+	if (inode)
+		sync__enter(inode, 0, LLONG_MAX, datasync);
+	return 0;
+}
+
+SEC("fexit/do_fsync")
+int BPF_PROG(sync__call_exit, unsigned int descriptor, int datasync, int result)
+{
+	struct inode *inode = inode_of(descriptor);
+
+	if (inode)
+		sync__exit(inode, result);
 	return 0;
 }

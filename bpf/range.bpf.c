@@ -62,19 +62,57 @@ int BPF_PROG(truncate__exit, struct address_space *mapping, __s64 start, __s64 e
 	return 0;
 }
 
-/* On return, since only then no page table maps the range any more. */
+/*
+ * On return, since only then no page table maps the range any more.  Compilers
+ * may inline unmap_mapping_pages() into unmap_mapping_range(): the latter makes
+ * the record if the former was not seen inside of it.
+ */
 SEC("fexit/unmap_mapping_pages")
-int BPF_PROG(unmap__pages, struct address_space *mapping, unsigned long first,
+int BPF_PROG(unmap__pages_exit, struct address_space *mapping, unsigned long first,
 	     unsigned long count, bool even_cows)
 {
 	struct inode *inode = mapping->host;
+	struct task_state *state;
 	__u64 last = first + count - 1;
 
 	if (!inode__wanted(inode))
 		return 0;
 	if (!count || last < first)	/* unmap_mapping_pages(): 0 means all */
 		last = INDEX_MAX;
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (state)
+		state->unmapping = 0;
 	range__record(inode, EVENT_UNMAP, first, last, 0);
+	return 0;
+}
+
+SEC("fentry/unmap_mapping_range")
+int BPF_PROG(unmap__range_enter, struct address_space *mapping, __u64 start, __u64 length)
+{
+	struct task_state *state;
+
+	if (!inode__wanted(mapping->host))
+		return 0;
+	state = task__state();
+	if (state)
+		state->unmapping = 1;
+	return 0;
+}
+
+SEC("fexit/unmap_mapping_range")
+int BPF_PROG(unmap__range_exit, struct address_space *mapping, __u64 start, __u64 length)
+{
+	struct inode *inode = mapping->host;
+	struct task_state *state;
+
+	if (!inode__wanted(inode))
+		return 0;
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (!state || !state->unmapping)
+		return 0;
+	state->unmapping = 0;
+	range__record(inode, EVENT_UNMAP, page_of(start),
+		      length ? page_after(start + length) - 1 : INDEX_MAX, 0);
 	return 0;
 }
 

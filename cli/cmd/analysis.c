@@ -55,6 +55,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	const struct event_header *record;
 	char error[TRACE_ERROR_LENGTH];
 	struct model *model;
+	int event;
 	int err;
 
 	memset(analysis, 0, sizeof(*analysis));
@@ -70,13 +71,12 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 		model__out_of_memory();
 	model = detector__model(analysis->detector);
 	while ((err = trace_reader__next(analysis->reader, &record)) > 0) {
+		event = probe_table__of_record(record);
+		if (event >= 0)
+			analysis->counts[event]++;
 		model__record(model, record);
 		if (each)
 			each(context, model);
-	}
-	if (err < 0) {
-		snprintf(error, sizeof(error), "Reading stopped: %s.", strerror(-err));
-		add_problem(analysis, error);
 	}
 	analysis->facts.kernel = trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL);
 	analysis->facts.source = path;

@@ -120,6 +120,7 @@ struct analysis {
 	struct report_facts facts;
 	struct trace_reader *reader;
 	char problem[ERROR_LENGTH];
+	__u64 counts[OBSERVED_COUNT];	/* records of each event */
 };
 int analysis__read(struct analysis *analysis, const char *path, struct detector_options *options,
 		   void (*each)(void *context, const struct model *model), void *context);

@@ -49,7 +49,7 @@ static void print_text(const struct probe *probe, const struct probe_status *pro
 		}
 		describe_way(&row->ways[status->way], targets, sizeof(targets));
 		printf("%-15s %-8s %s\n", row->name,
-		       probe_mechanism_name(row->ways[status->way].mechanism), targets);
+		       probe_mechanism_name(row->ways[status->way].programs[0].mechanism), targets);
 		if (*status->reason)
 			printf("%25sinstead: %s\n", "", status->reason);
 	}
@@ -86,7 +86,7 @@ static void print_json(const struct probe *probe, const struct probe_status *pro
 		json__string(&json, "type", "feature");
 		json__string(&json, "event", probe_table[i].name);
 		json__string(&json, "what", probe_table[i].what);
-		json__string(&json, "way", way ? probe_mechanism_name(way->mechanism) : NULL);
+		json__string(&json, "way", way ? probe_mechanism_name(way->programs[0].mechanism) : NULL);
 		json__array(&json, "targets");
 		for (p = 0; way && p < PROBE_MAX_PROGRAMS && way->programs[p].program; p++)
 			json__string(&json, NULL, way->programs[p].target);

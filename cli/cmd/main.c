@@ -193,6 +193,9 @@ int main(int argc, char **argv)
 	int first = 1, status;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* A closed pipe or a file size limit is an error to report, not a death. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	look_for_json(argc, argv);
 	/* Options before the command that mean the same behind it. */
 	while (first < argc && argv[first][0] == '-') {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <sys/utsname.h>
 
 #include "cmd/cmd.h"
@@ -12,7 +13,9 @@
 
 static int write_record(void *context, const struct event_header *record)
 {
-	return trace_writer__record(context, record);
+	struct trace_writer **writer = context;
+
+	return trace_writer__record(*writer, record);
 }
 
 static __u64 clock_ns(clockid_t clock)
@@ -58,7 +61,7 @@ static void probe_facts(struct trace_writer *writer, const struct probe *probe)
 				 probe_table[i].without);
 		} else {
 			way = &probe_table[i].ways[status->way];
-			snprintf(value, sizeof(value), "%s %s", probe_mechanism_name(way->mechanism),
+			snprintf(value, sizeof(value), "%s %s", probe_mechanism_name(way->programs[0].mechanism),
 				 way->programs[0].target);
 		}
 		trace_writer__fact(writer, key, value);
@@ -75,6 +78,7 @@ static void write_facts(struct trace_writer *writer, const struct session *sessi
 	trace_writer__fact(writer, TRACE_KEY_MACHINE, system.machine);
 	number_fact(writer, TRACE_KEY_STARTED, clock_ns(CLOCK_REALTIME));
 	number_fact(writer, TRACE_KEY_CLOCK, clock_ns(CLOCK_MONOTONIC));
+	number_fact(writer, TRACE_KEY_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	if (command)
 		command_fact(writer, command);
 	probe_facts(writer, session__probe(session));
@@ -89,17 +93,16 @@ static int record(const struct session_options *given, const char *path)
 	int status, command_status;
 	__u64 lost;
 
+	options.visit = write_record;
+	options.context = &writer;
+	/* First, so that a kernel that cannot be traced does not cost an old trace. */
+	status = session__open(&session, &options);
+	if (status)
+		return status;
 	if (trace_writer__create(&writer, path, error)) {
 		log_error("%s", error);
+		session__close(session);
 		return STATUS_CANNOT_TRACE;
-	}
-	options.visit = write_record;
-	options.context = writer;
-	status = session__open(&session, &options);
-	if (status) {
-		trace_writer__close(writer, 0, error);
-		remove(path);
-		return status;
 	}
 	write_facts(writer, session, options.command);
 	if (!options.command && !options.seconds)

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "common/json.h"
 #include "report/report.h"
+#include "trace/trace.h"
 
 enum view {
 	VIEW_ALL,
@@ -52,6 +54,35 @@ static void print_events(void *context, const struct model *model)
 	}
 }
 
+/* How often each event was seen, and by which way. */
+static void print_counts(const struct analysis *analysis)
+{
+	const char *way;
+	struct json json;
+	char key[64];
+	int i;
+
+	if (!log_json)
+		printf("%-15s %10s  %s\n", "EVENT", "COUNT", "OBSERVED AT");
+	json__init(&json, stdout);
+	for (i = 0; i < OBSERVED_COUNT; i++) {
+		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
+		way = trace_reader__fact(analysis->reader, key);
+		if (!log_json) {
+			printf("%-15s %10llu  %s\n", probe_table[i].name,
+			       (unsigned long long)analysis->counts[i], way ? way : "not observed");
+			continue;
+		}
+		json__object(&json, NULL);
+		json__string(&json, "type", "count");
+		json__string(&json, "event", probe_table[i].name);
+		json__unsigned(&json, "count", analysis->counts[i]);
+		json__string(&json, "way", way);
+		json__end_object(&json);
+		json__line(&json);
+	}
+}
+
 static void print_report(const struct analysis *analysis, enum view view)
 {
 	const struct report_format *format = report_format();
@@ -63,6 +94,8 @@ static void print_report(const struct analysis *analysis, enum view view)
 			format->finding(stdout, analysis->detector, finding);
 	if (view == VIEW_ALL || view == VIEW_COVERAGE)
 		format->coverage(stdout, analysis->detector);
+	if (view == VIEW_SUMMARY)
+		print_counts(analysis);
 	format->verdict(stdout, analysis->detector, &analysis->facts,
 			analysis__verdict(analysis));
 }
@@ -132,7 +165,8 @@ const struct command report_command = {
 	"often their windows were open, and what the run proves.\n"
 	"\n"
 	"  --view VIEW      all (findings, coverage, verdict; the default), findings,\n"
-	"                   coverage, summary (the verdict alone), timeline (every event)\n"
+	"                   coverage, summary (how often each event was seen),\n"
+	"                   timeline (every event)\n"
 	"  --rule DXnn      judge this rule (repeatable); -DXnn: all but this one\n"
 	"  --format FORMAT  text or json\n"
 	COMMON_USAGE

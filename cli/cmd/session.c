@@ -107,6 +107,8 @@ static int start_command(struct session *session)
 	if (!session->child) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
+		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		if (session->options.quiet_stdout)
 			dup2(STDERR_FILENO, STDOUT_FILENO);
 		execvp(session->options.command[0], session->options.command);
@@ -197,7 +199,6 @@ int session__run(struct session *session)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	if (session->options.command) {
 		err = start_command(session);
 		if (err)

@@ -108,10 +108,28 @@ static bool is_hidden(const char *const *hidden, const char *target)
 }
 
 /*
- * A function that gcc cloned (.isra, .constprop) has lost the arguments that
- * its prototype promises, and BTF leaves it out: then all we can say is that
- * it is not there under its own name.
+ * A function that the compiler cloned (.isra, .constprop) has lost arguments of
+ * its prototype, and BTF leaves it out: its symbol is all that tells of it.
  */
+static bool symbol_exists(const char *name)
+{
+	size_t length = strlen(name);
+	char line[512], *found;
+	bool exists = false;
+	FILE *file;
+
+	file = fopen("/proc/kallsyms", "re");
+	while (file && !exists && fgets(line, sizeof(line), file)) {
+		/* "ffffffff818396b0 t dax_disassociate_entry.isra.0" */
+		found = strchr(line, ' ');
+		exists = found && strlen(found) > 3 && !strncmp(found + 3, name, length) &&
+			 strchr(" \t\n", found[3 + length]);
+	}
+	if (file)
+		fclose(file);
+	return exists;
+}
+
 static bool way_exists(const struct btf *btf, const struct probe_way *way,
 		       const char *const *hidden, char *reason, size_t length)
 {
@@ -119,15 +137,25 @@ static bool way_exists(const struct btf *btf, const struct probe_way *way,
 	const struct probe_program *p;
 	int i, skip;
 
+	if (way->absent && btf__find_by_name_kind(btf, way->absent, BTF_KIND_FUNC) >= 0) {
+		append(reason, length, "%s would go unseen", way->absent);
+		return false;
+	}
 	for (i = 0; i < PROBE_MAX_PROGRAMS && way->programs[i].program; i++) {
 		p = &way->programs[i];
 		if (is_hidden(hidden, p->target)) {
 			append(reason, length, "%s is hidden by request", p->target);
 			return false;
 		}
-		prototype = find_prototype(btf, way->mechanism, p->target, &skip);
+		if (p->mechanism == PROBE_KPROBE) {
+			if (symbol_exists(p->target))
+				continue;
+			append(reason, length, "no symbol %s", p->target);
+			return false;
+		}
+		prototype = find_prototype(btf, p->mechanism, p->target, &skip);
 		if (!prototype) {
-			append(reason, length, "no %s %s", way->mechanism == PROBE_TP_BTF ?
+			append(reason, length, "no %s %s", p->mechanism == PROBE_TP_BTF ?
 			       "tracepoint" : "function", p->target);
 			return false;
 		}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <string.h>
+#include <linux/types.h>
 
+#include "bpf/events.h"
 #include "probe/table.h"
 
 const struct probe_row probe_table[OBSERVED_COUNT] = {
@@ -9,15 +11,15 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "page fault on a DAX mapping, from begin to end",
 		.without = "no fault can be told from another; DX01 and DX03 are unknown",
 		.ways = {
-			{ PROBE_TP_BTF, {
-				{ "fault__pte_enter_tp", "dax_pte_fault", "inode,vm_fault,-=" },
-				{ "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
-				{ "fault__pmd_enter_tp", "dax_pmd_fault", "inode,vm_fault,-,-=" },
-				{ "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
+			{ {
+				{ PROBE_TP_BTF, "fault__pte_enter_tp", "dax_pte_fault", "inode,vm_fault,-=" },
+				{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
+				{ PROBE_TP_BTF, "fault__pmd_enter_tp", "dax_pmd_fault", "inode,vm_fault,-,-=" },
+				{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
 			} },
-			{ PROBE_FENTRY, {
-				{ "fault__enter_fentry", "dax_iomap_fault", "vm_fault,-" },
-				{ "fault__exit_fexit", "dax_iomap_fault", "vm_fault,-,-,-,-=" },
+			{ {
+				{ PROBE_FENTRY, "fault__enter_fentry", "dax_iomap_fault", "vm_fault,-" },
+				{ PROBE_FENTRY, "fault__exit_fexit", "dax_iomap_fault", "vm_fault,-,-,-,-=" },
 			} },
 		},
 	},
@@ -25,86 +27,113 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "entry-insert",
 		.what = "a fault puts an entry into the mapping, or dirties it",
 		.without = "no entry's state is known; DX01 and DX03 are unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+		.ways = { { {
+			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
 		} } },
 	},
 	[OBSERVED_ENTRY_DELETE] = {
 		.name = "entry-delete",
 		.what = "an entry leaves the mapping",
 		.without = "no loss of an entry is seen; DX01 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "entry_delete__fentry", "dax_wake_entry", "xa_state,-,-" },
-		} } },
+		/*
+		 * Before 7.x __dax_invalidate_entry() is the one place; then
+		 * dax_delete_mapping_range() came, and dax_disassociate_entry()
+		 * lost its arguments to the compiler.
+		 */
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "entry_delete__fentry", "dax_disassociate_entry", "-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
+			}, .absent = "dax_delete_mapping_range" },
+			{ {
+				{ PROBE_FENTRY, "entry_delete__fentry", "dax_disassociate_entry", "-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__one", "wait_entry_unlocked_exclusive", "xa_state,-" },
+			} },
+			{ {
+				{ PROBE_KPROBE, "entry_delete__kprobe", "dax_disassociate_entry.isra.0", "-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__one", "wait_entry_unlocked_exclusive", "xa_state,-" },
+			} },
+		},
 	},
 	[OBSERVED_ENTRY_DIRTY] = {
 		.name = "entry-dirty",
 		.what = "a MAP_SYNC fault makes its page writable",
 		.without = "pages of MAP_SYNC mappings are taken for clean",
-		.ways = { { PROBE_TP_BTF, {
-			{ "entry_dirty__tp", "dax_insert_pfn_mkwrite", "inode,vm_fault,-=" },
+		.ways = { { {
+			{ PROBE_TP_BTF, "entry_dirty__tp", "dax_insert_pfn_mkwrite", "inode,vm_fault,-=" },
 		} } },
 	},
 	[OBSERVED_RW] = {
 		.name = "rw",
 		.what = "read(2) and write(2) on a DAX file, from begin to end",
 		.without = "reports do not show writes; window coverage of DX01 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "rw__enter", "dax_iomap_rw", "kiocb,iov_iter" },
-			{ "rw__exit", "dax_iomap_rw", "kiocb,iov_iter,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "rw__enter", "dax_iomap_rw", "kiocb,iov_iter" },
+			{ PROBE_FENTRY, "rw__exit", "dax_iomap_rw", "kiocb,iov_iter,-=" },
 		} } },
 	},
 	[OBSERVED_INVALIDATE] = {
 		.name = "invalidate",
 		.what = "invalidate_inode_pages2 on a range, from begin to end",
 		.without = "reports do not say who removed an entry; window coverage of DX01 is low",
-		.ways = { { PROBE_FENTRY, {
-			{ "invalidate__enter", "invalidate_inode_pages2_range", "address_space,-,-" },
-			{ "invalidate__exit", "invalidate_inode_pages2_range", "address_space,-,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "invalidate__enter", "invalidate_inode_pages2_range", "address_space,-,-" },
+			{ PROBE_FENTRY, "invalidate__exit", "invalidate_inode_pages2_range", "address_space,-,-=" },
 		} } },
 	},
 	[OBSERVED_UNMAP] = {
 		.name = "unmap",
 		.what = "page tables of a range have been cleared",
 		.without = "reports do not show when a mapping ended",
-		.ways = { { PROBE_FENTRY, {
-			{ "unmap__pages", "unmap_mapping_pages", "address_space,-,-,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "unmap__pages_exit", "unmap_mapping_pages", "address_space,-,-,-=" },
+			{ PROBE_FENTRY, "unmap__range_enter", "unmap_mapping_range", "address_space,-,-" },
+			{ PROBE_FENTRY, "unmap__range_exit", "unmap_mapping_range", "address_space,-,-,-=" },
 		} } },
 	},
 	[OBSERVED_TRUNCATE] = {
 		.name = "truncate-pages",
 		.what = "truncate_inode_pages_range on a range, from begin to end",
 		.without = "reports do not say who removed an entry",
-		.ways = { { PROBE_FENTRY, {
-			{ "truncate__enter", "truncate_inode_pages_range", "address_space,-,-" },
-			{ "truncate__exit", "truncate_inode_pages_range", "address_space,-,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "truncate__enter", "truncate_inode_pages_range", "address_space,-,-" },
+			{ PROBE_FENTRY, "truncate__exit", "truncate_inode_pages_range", "address_space,-,-=" },
 		} } },
 	},
 	[OBSERVED_SETSIZE] = {
 		.name = "setsize",
 		.what = "truncate(2), ftruncate(2), O_TRUNC, from begin to end",
 		.without = "a truncated page cannot be told from a lost one; DX01 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "setsize__enter", "notify_change", "-,dentry,iattr" },
-			{ "setsize__exit", "notify_change", "-,dentry,iattr,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "setsize__enter", "notify_change", "-,dentry,iattr" },
+			{ PROBE_FENTRY, "setsize__exit", "notify_change", "-,dentry,iattr,-=" },
 		} } },
 	},
 	[OBSERVED_FALLOCATE] = {
 		.name = "fallocate",
 		.what = "fallocate(2) of any mode, from begin to end",
 		.without = "a punched page cannot be told from a lost one; DX01 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "fallocate__enter", "vfs_fallocate", "file,-,-,-" },
-			{ "fallocate__exit", "vfs_fallocate", "file,-,-,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "fallocate__enter", "vfs_fallocate", "file,-,-,-" },
+			{ PROBE_FENTRY, "fallocate__exit", "vfs_fallocate", "file,-,-,-=" },
 		} } },
 	},
 	[OBSERVED_EVICT] = {
 		.name = "evict",
 		.what = "an inode leaves memory",
 		.without = "an evicted page cannot be told from a lost one; DX01 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "evict__enter", "evict", "inode" },
-			{ "evict__exit", "clear_inode", "inode" },
+		.ways = { { {
+			{ PROBE_FENTRY, "evict__enter", "evict", "inode" },
+			{ PROBE_FENTRY, "evict__exit", "clear_inode", "inode" },
 		} } },
 	},
 	[OBSERVED_MKCLEAN] = {
@@ -112,11 +141,11 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "a range's page table entries are write-protected",
 		.without = "reports do not show write-protection",
 		.ways = {
-			{ PROBE_FENTRY, {
-				{ "mkclean__pfn", "pfn_mkclean_range", "-,-,-,vm_area_struct" },
+			{ {
+				{ PROBE_FENTRY, "mkclean__pfn", "pfn_mkclean_range", "-,-,-,vm_area_struct" },
 			} },
-			{ PROBE_FENTRY, {
-				{ "mkclean__mapping", "mapping_wrprotect_range", "address_space,-,-,-=" },
+			{ {
+				{ PROBE_FENTRY, "mkclean__mapping", "mapping_wrprotect_range", "address_space,-,-,-=" },
 			} },
 		},
 	},
@@ -124,66 +153,88 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "flush",
 		.what = "CPU caches over page frames are written back",
 		.without = "a cleared dirty tag is believed without the flush behind it",
-		.ways = { { PROBE_FENTRY, {
-			{ "flush__dax", "dax_flush", "-,-,-" },
+		.ways = { { {
+			{ PROBE_FENTRY, "flush__dax", "dax_flush", "-,-,-" },
 		} } },
 	},
 	[OBSERVED_WRITEBACK] = {
 		.name = "writeback",
 		.what = "->writepages on a range, from begin to end",
 		.without = "reports do not show writeback as a whole",
-		.ways = { { PROBE_TP_BTF, {
-			{ "writeback__enter", "dax_writeback_range", "inode,-,-" },
-			{ "writeback__exit", "dax_writeback_range_done", "inode,-,-" },
+		.ways = { { {
+			{ PROBE_TP_BTF, "writeback__enter", "dax_writeback_range", "inode,-,-" },
+			{ PROBE_TP_BTF, "writeback__exit", "dax_writeback_range_done", "inode,-,-" },
 		} } },
 	},
 	[OBSERVED_WRITEBACK_ONE] = {
 		.name = "writeback-one",
 		.what = "an entry was flushed and its dirty tag cleared",
 		.without = "no page is ever known to be clean; DX01 and DX03 are unknown",
-		.ways = { { PROBE_TP_BTF, {
-			{ "writeback_one__tp", "dax_writeback_one", "inode,-,-" },
+		.ways = { { {
+			{ PROBE_TP_BTF, "writeback_one__tp", "dax_writeback_one", "inode,-,-" },
 		} } },
 	},
 	[OBSERVED_SYNC] = {
 		.name = "fsync",
 		.what = "fsync(2), fdatasync(2), msync(2), O_SYNC, from begin to end",
 		.without = "DX03 is unknown",
-		.ways = { { PROBE_FENTRY, {
-			{ "sync__enter", "vfs_fsync_range", "file,-,-,-" },
-			{ "sync__exit", "vfs_fsync_range", "file,-,-,-=" },
-		} } },
+		/*
+		 * Compilers inline vfs_fsync_range() into the other two, or do
+		 * not: the outermost of them that is entered makes the record.
+		 */
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "sync__range_enter", "vfs_fsync_range", "file,-,-,-" },
+				{ PROBE_FENTRY, "sync__range_exit", "vfs_fsync_range", "file,-,-,-=" },
+				{ PROBE_FENTRY, "sync__file_enter", "vfs_fsync", "file,-" },
+				{ PROBE_FENTRY, "sync__file_exit", "vfs_fsync", "file,-=" },
+				{ PROBE_FENTRY, "sync__call_enter", "do_fsync", "-,-" },
+				{ PROBE_FENTRY, "sync__call_exit", "do_fsync", "-,-=" },
+			} },
+			{ {
+				{ PROBE_FENTRY, "sync__range_enter", "vfs_fsync_range", "file,-,-,-" },
+				{ PROBE_FENTRY, "sync__range_exit", "vfs_fsync_range", "file,-,-,-=" },
+				{ PROBE_FENTRY, "sync__file_enter", "vfs_fsync", "file,-" },
+				{ PROBE_FENTRY, "sync__file_exit", "vfs_fsync", "file,-=" },
+			}, .absent = "do_fsync" },
+		},
 	},
 	[OBSERVED_FILEATTR] = {
 		.name = "fileattr",
 		.what = "FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR, from begin to end",
 		.without = "reports do not show mode flips",
-		.ways = { { PROBE_FENTRY, {
-			{ "fileattr__enter", "vfs_fileattr_set", "-,dentry" },
-			{ "fileattr__exit", "vfs_fileattr_set", "-,dentry,-=" },
+		.ways = { { {
+			{ PROBE_FENTRY, "fileattr__enter", "vfs_fileattr_set", "-,dentry" },
+			{ PROBE_FENTRY, "fileattr__exit", "vfs_fileattr_set", "-,dentry,-=" },
 		} } },
 	},
 	[OBSERVED_SUPERBLOCK] = {
 		.name = "superblock",
 		.what = "a superblock goes away, and its device may carry another",
 		.without = "a device mounted twice keeps its first filesystem's name",
-		.ways = { { PROBE_FENTRY, {
-			{ "superblock__shutdown", "generic_shutdown_super", "super_block" },
+		.ways = { { {
+			{ PROBE_FENTRY, "superblock__shutdown", "generic_shutdown_super", "super_block" },
 		} } },
 	},
 	[OBSERVED_TASK_NAME] = {
 		.name = "task-name",
 		.what = "a task gets another name, by exec or prctl",
 		.without = "a task keeps the name that it had at its first event",
-		.ways = { { PROBE_TP_BTF, {
-			{ "task__rename", "task_rename", "task_struct,-" },
+		.ways = { { {
+			{ PROBE_TP_BTF, "task__rename", "task_rename", "task_struct,-" },
 		} } },
 	},
 };
 
 const char *probe_mechanism_name(enum probe_mechanism mechanism)
 {
-	return mechanism == PROBE_TP_BTF ? "tp_btf" : "fentry";
+	static const char *const names[] = {
+		[PROBE_TP_BTF] = "tp_btf",
+		[PROBE_FENTRY] = "fentry",
+		[PROBE_KPROBE] = "kprobe",
+	};
+
+	return names[mechanism];
 }
 
 int probe_table__find(const char *name)
@@ -194,4 +245,49 @@ int probe_table__find(const char *name)
 		if (!strcmp(probe_table[i].name, name))
 			return i;
 	return -1;
+}
+
+int probe_table__of_record(const struct event_header *record)
+{
+	static const signed char operations[OPERATION_COUNT] = {
+		[OPERATION_NONE] = -1,
+		[OPERATION_FAULT] = OBSERVED_FAULT,
+		[OPERATION_READ] = OBSERVED_RW,
+		[OPERATION_WRITE] = OBSERVED_RW,
+		[OPERATION_INVALIDATE] = OBSERVED_INVALIDATE,
+		[OPERATION_WRITEBACK] = OBSERVED_WRITEBACK,
+		[OPERATION_SYNC] = OBSERVED_SYNC,
+		[OPERATION_FILEATTR] = OBSERVED_FILEATTR,
+		[OPERATION_SETSIZE] = OBSERVED_SETSIZE,
+		[OPERATION_FALLOCATE] = OBSERVED_FALLOCATE,
+		[OPERATION_TRUNCATE] = OBSERVED_TRUNCATE,
+		[OPERATION_EVICT] = OBSERVED_EVICT,
+	};
+	__u32 operation;
+
+	switch (record->type) {
+	case EVENT_ENTER:
+		operation = ((const struct event_enter *)record)->operation;
+		return operation < OPERATION_COUNT ? operations[operation] : -1;
+	case EVENT_ENTRY_INSERT:
+		return OBSERVED_ENTRY_INSERT;
+	case EVENT_ENTRY_DELETE:
+		return OBSERVED_ENTRY_DELETE;
+	case EVENT_ENTRY_DIRTY:
+		return OBSERVED_ENTRY_DIRTY;
+	case EVENT_UNMAP:
+		return OBSERVED_UNMAP;
+	case EVENT_MKCLEAN:
+		return OBSERVED_MKCLEAN;
+	case EVENT_FLUSH:
+		return OBSERVED_FLUSH;
+	case EVENT_WRITEBACK_ONE:
+		return OBSERVED_WRITEBACK_ONE;
+	case EVENT_TASK:
+		return OBSERVED_TASK_NAME;
+	case EVENT_SUPERBLOCK:
+		return OBSERVED_SUPERBLOCK;
+	default:
+		return -1;
+	}
 }

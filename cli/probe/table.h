@@ -36,31 +36,36 @@ enum observed {
 
 #define OBSERVED_BIT(observed)	(1U << (observed))
 
-#define PROBE_MAX_PROGRAMS	4
+#define PROBE_MAX_PROGRAMS	6
 #define PROBE_MAX_WAYS		3
 
 enum probe_mechanism {
 	PROBE_TP_BTF,	/* BTF tracepoint: about 75 instructions a hit */
-	PROBE_FENTRY,	/* about 110; fexit about 200 */
+	PROBE_FENTRY,	/* fentry and fexit: about 110 and 200 */
+	PROBE_KPROBE,	/* where BTF has no function: a clone of the compiler's */
 };
 
 /* A BPF program and what it is attached to. */
 struct probe_program {
+	enum probe_mechanism mechanism;
 	const char *program;	/* its name in bpf/ */
 	const char *target;	/* kernel function or tracepoint */
 	/*
 	 * The arguments that it reads: for each one, in order, the structure
 	 * that a pointer must point to, or "-" for anything.  "=" at the end:
 	 * there must be no further argument (a program on return finds the
-	 * result behind the last one).
+	 * result behind the last one).  Not checked for a kprobe.
 	 */
 	const char *arguments;
 };
 
-/* All programs of a way are needed; NULL ends the list. */
+/*
+ * All programs of a way are needed; NULL ends the list.  The first is the one
+ * that makes the record, and gives the way its name.
+ */
 struct probe_way {
-	enum probe_mechanism mechanism;
 	struct probe_program programs[PROBE_MAX_PROGRAMS];
+	const char *absent;	/* a function without which alone the way sees all, or NULL */
 };
 
 struct probe_row {
@@ -73,8 +78,16 @@ struct probe_row {
 /* Indexed by enum observed. */
 extern const struct probe_row probe_table[OBSERVED_COUNT];
 
-/* "tp_btf", "fentry". */
+/* "tp_btf", "fentry", "kprobe". */
 const char *probe_mechanism_name(enum probe_mechanism mechanism);
+
+struct event_header;
+
+/*
+ * The event that a record tells of, or -1: it is about a task, a stack or a
+ * loss.  An operation counts where it begins.
+ */
+int probe_table__of_record(const struct event_header *record);
 
 /* The event that has this name, or -1. */
 int probe_table__find(const char *name);

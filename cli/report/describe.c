@@ -63,12 +63,34 @@ static const char *describe_enter(const struct model_event *event, char *text, s
 	return text;
 }
 
+/* enum vm_fault_reason, unchanged from 6.1 to 7.2. */
+#define VM_FAULT_OOM		0x0001
+#define VM_FAULT_SIGBUS		0x0002
+#define VM_FAULT_RETRY		0x0400
+#define VM_FAULT_FALLBACK	0x0800
+#define VM_FAULT_NEEDDSYNC	0x2000
+
+static const char *fault_result(__s64 result)
+{
+	if (result & VM_FAULT_SIGBUS)
+		return "FAILED: SIGBUS";
+	if (result & VM_FAULT_OOM)
+		return "failed: out of memory";
+	if (result & VM_FAULT_RETRY)
+		return "will be retried";
+	if (result & VM_FAULT_FALLBACK)
+		return "falls back to 4 KiB";
+	if (result & VM_FAULT_NEEDDSYNC)
+		return "waits for its fsync";
+	return "done";
+}
+
 static const char *describe_exit(const struct model_event *event, char *text, size_t length)
 {
 	const char *name = operation_name(event->operation);
 
 	if (event->operation == OPERATION_FAULT)
-		snprintf(text, length, "fault done");
+		snprintf(text, length, "fault %s", fault_result(event->result));
 	else if (event->result < 0)
 		snprintf(text, length, "%s failed: %s", name, strerror(-event->result));
 	else if (event->operation == OPERATION_READ || event->operation == OPERATION_WRITE)

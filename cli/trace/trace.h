@@ -27,6 +27,7 @@ struct trace_reader;
 #define TRACE_KEY_STATUS	"command.status" /* its exit status, or 128 + signal */
 #define TRACE_KEY_STARTED	"started"	/* CLOCK_REALTIME, ns, decimal */
 #define TRACE_KEY_CLOCK		"clock"		/* CLOCK_MONOTONIC at the same moment, ns */
+#define TRACE_KEY_PAGE_SIZE	"page.size"	/* bytes; what indexes count */
 #define TRACE_KEY_PROBE		"probe."	/* + event name: the way it is observed, or "missing: reason" */
 
 /*

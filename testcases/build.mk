@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What runs in a guest, and the targets that run it.  Included by the top-level
+# Makefile from the repository root.
+
+WORKLOADS := drop_dirty smoke
+WORKLOAD_SOURCE_drop_dirty := testcases/races/drop_dirty/workload.c
+WORKLOAD_SOURCE_smoke := testcases/smoke/workload.c
+WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
+
+.PHONY: workloads
+workloads: $(WORKLOAD_PROGRAMS)
+
+define workload_program
+$(O)/tests/$(1): $$(WORKLOAD_SOURCE_$(1))
+	@mkdir -p $$(@D)
+	$$(call msg,CC,$$<)
+	$$(Q)$$(CC) $$(CFLAGS) -std=gnu11 -D_GNU_SOURCE $$(WARN) -pthread -o $$@ $$<
+endef
+$(foreach workload,$(WORKLOADS),$(eval $(call workload_program,$(workload))))
+
+# All that a guest needs, for the kernels that refdax is built for.
+.PHONY: guest-programs
+guest-programs: cli tools workloads
+	$(Q)testcases/build-fs 6.1 6.12 O=$(abspath $(O)) V=$(V)
+
+check: setup
+	$(Q)testcases/check
+
+bench: setup
+	$(Q)testcases/bench/run

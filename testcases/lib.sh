@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# For test scripts: results, and filesystems to test on. A script sources it,
+# then prints one line a result:
+#	ok NAME
+#	not ok NAME: WHY
+#	skip NAME: WHY
+# and what belongs to a failure, indented, before it. It ends with finish.
+
+root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+build=$(realpath "${O:-$root/build}")
+# The tests' own, whatever is installed.
+daxtrace=$build/daxtrace
+export NO_COLOR=1
+
+failures=0
+
+ok() {
+	echo "ok $1"
+}
+
+not_ok() {
+	echo "not ok $1: $2"
+	failures=$((failures + 1))
+}
+
+skip() {
+	echo "skip $1: $2"
+}
+
+# show FILE: what a failure needs to be understood.
+show() {
+	sed 's/^/    /' "$1" | tail -n "${2:-40}"
+}
+
+# expect NAME STATUS COMMAND...: the command's exit status. Its output is in
+# $work/out and $work/err.
+expect() {
+	local name=$1 status=$2 got=0
+	shift 2
+	"$@" >"$work/out" 2>"$work/err" || got=$?
+	if [ "$got" != "$status" ]; then
+		show "$work/out"
+		show "$work/err"
+		not_ok "$name" "exit status $got, not $status: $*"
+		return 1
+	fi
+}
+
+# same NAME EXPECTED GOT
+same() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "expected '$2', got '$3'"
+	fi
+}
+
+finish() {
+	[ "$failures" = 0 ]
+	exit
+}
+
+# --- in a guest -------------------------------------------------------------
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/daxtrace-test.XXXXXX")
+mount_point=$work/mnt
+mkdir "$mount_point"
+
+# make_filesystem TYPE [DEVICE]: mounted at $mount_point with DAX.
+make_filesystem() {
+	local type=$1 device=${2:-/dev/pmem0}
+	wipefs -qa "$device" 2>/dev/null || true
+	case $type in
+	ext4)
+		mkfs.ext4 -q -F -b 4096 "$device" ;;
+	xfs)
+		# DAX and reflink exclude each other before 6.0; 64-bit extent
+		# counts came with 5.19.
+		mkfs.xfs -q -f -m reflink=0 -i nrext64=0 "$device" ;;
+	refdax)
+		load_refdax && "$build/fs/tools/mkfs.refdax" -f "$device" >/dev/null ;;
+	esac && mount -t "$type" -o dax=always "$device" "$mount_point"
+}
+
+# The module for this kernel, and what it stands on.
+load_refdax() {
+	grep -q '^refdax ' /proc/modules && return
+	modprobe jbd2 && modprobe -q libcrc32c 2>/dev/null
+	insmod "$build/fs/$(uname -r)/refdax.ko"
+}
+
+unmount_filesystem() {
+	cd / && umount "$mount_point"
+}
+
+# refdax's lab for the filesystem at $mount_point
+lab() {
+	echo "/sys/kernel/debug/refdax/$(basename "$(findmnt -no SOURCE "$mount_point")")"
+}
+
+# json QUERY FILE: what jq makes of daxtrace's output.
+json() {
+	jq -rs "$1" "$2"
+}
