@@ -21,8 +21,8 @@
 
 /*
  * 6.3: inode operations take a struct mnt_idmap instead of the mount's
- * struct user_namespace (c54bd91e9eab "fs: port ->mkdir() to pass mnt_idmap"
- * and its neighbours).
+ * struct user_namespace ("fs: port ->mkdir() to pass mnt_idmap" and its
+ * neighbours).
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define refdax_idmap	user_namespace
@@ -30,7 +30,7 @@
 #define refdax_idmap	mnt_idmap
 #endif
 
-/* 6.15: ->mkdir returns a dentry (88d5baf69082 "Change inode_operations.mkdir to return struct dentry *"). */
+/* 6.15: ->mkdir returns a dentry ("Change inode_operations.mkdir to return struct dentry *"). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define refdax_mkdir_t		int
 #define refdax_mkdir_return(e)	(e)
@@ -39,7 +39,7 @@
 #define refdax_mkdir_return(e)	ERR_PTR(e)
 #endif
 
-/* 6.6: generic_fillattr() is told which attributes are wanted (0d72b92883c6). */
+/* 6.6: generic_fillattr() is told which attributes are wanted. */
 static inline void refdax_fillattr(struct refdax_idmap *idmap, u32 request_mask,
 				   struct inode *inode, struct kstat *stat)
 {
@@ -50,7 +50,7 @@ static inline void refdax_fillattr(struct refdax_idmap *idmap, u32 request_mask,
 #endif
 }
 
-/* 6.7: times are reached through functions only (12cd44023651 "fs: rename inode i_atime and i_mtime fields"). */
+/* 6.7: times are reached through functions only ("fs: rename inode i_atime and i_mtime fields"). */
 #ifndef REFDAX_HAVE_INODE_TIMES
 static inline struct timespec64 inode_get_atime(const struct inode *inode)
 {
@@ -92,7 +92,7 @@ static inline struct timespec64 inode_set_ctime_current(struct inode *inode)
 }
 #endif
 
-/* 6.3: vma->vm_flags is written through functions only (bc292ab00f6c). */
+/* 6.3: vma->vm_flags is written through functions only. */
 static inline void refdax_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 {
 #ifdef REFDAX_HAVE_VM_FLAGS_SET
@@ -102,21 +102,21 @@ static inline void refdax_vm_flags_set(struct vm_area_struct *vma, unsigned long
 #endif
 }
 
-/* 6.5: splice reads a DAX file with copy_splice_read() by itself (2cb1e08985e3). */
+/* 6.5: splice reads a DAX file with copy_splice_read() by itself. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define REFDAX_SPLICE_READ	generic_file_splice_read
 #else
 #define REFDAX_SPLICE_READ	filemap_splice_read
 #endif
 
-/* 6.10: file_operations.fop_flags replaces mmap_supported_flags (210a03c9d51a). */
+/* 6.10: file_operations.fop_flags replaces mmap_supported_flags. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define REFDAX_FOP_SYNC		.mmap_supported_flags = MAP_SYNC
 #else
 #define REFDAX_FOP_SYNC		.fop_flags = FOP_MMAP_SYNC
 #endif
 
-/* 6.9: the length of the UUID is kept as well (a4af51ce229b). */
+/* 6.9: the length of the UUID is kept as well. */
 static inline void refdax_set_uuid(struct super_block *sb, const u8 *uuid)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
@@ -136,7 +136,7 @@ static inline bool refdax_inode_is_new(struct inode *inode)
 #endif
 }
 
-/* 6.17: struct fileattr is struct file_kattr (ca115d7e754 "tree-wide: s/struct fileattr/struct file_kattr/g"). */
+/* 6.17: struct fileattr is struct file_kattr ("tree-wide: s/struct fileattr/struct file_kattr/g"). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define refdax_fileattr	fileattr
 #else
@@ -145,8 +145,8 @@ static inline bool refdax_inode_is_new(struct inode *inode)
 
 /*
  * 6.6: ->huge_fault and dax_iomap_fault() take an order instead of an enum
- * page_entry_size (1d024e7a8dab "mm: remove enum page_entry_size").
- * 6.17: the pfn of a synchronous fault is a plain number (21aa65bf82a7 "mm:
+ * page_entry_size ("mm: remove enum page_entry_size").
+ * 6.17: the pfn of a synchronous fault is a plain number ("mm:
  * remove callers of pfn_t functionality").
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
@@ -197,8 +197,7 @@ static inline void refdax_layout_wait(struct inode *inode)
  * while waiting. Offsets in bytes, @end inclusive. 0 or -ERESTARTSYS.
  *
  * Before 6.15 each filesystem had this loop of its own: an unpinned page then
- * has a reference count of 1. Then dax_break_layout() took it over (bde708f1a65d
- * "fs/dax: always remove DAX page-cache entries when breaking layouts").
+ * has a reference count of 1. Then dax_break_layout() took it over ("fs/dax: always remove DAX page-cache entries when breaking layouts").
  */
 static inline int refdax_break_layouts(struct inode *inode, loff_t start, loff_t end)
 {
@@ -219,7 +218,7 @@ static inline int refdax_break_layouts(struct inode *inode, loff_t start, loff_t
 #endif
 }
 
-/* 6.15: entries must be gone before the last reference to the inode is (bde708f1a65d, as above). */
+/* 6.15: entries must be gone before the last reference to the inode is (as above). */
 static inline void refdax_break_layouts_final(struct inode *inode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)

@@ -58,7 +58,7 @@ int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count)
 	/* Buffers of a former life as metadata must not be written over the data. */
 	clean_bdev_aliases(sb->s_bdev, start, count);
 	id = dax_read_lock();
-	/* It takes one page at a time (1d2d7b5f "pmem: fix dax_zero_page_range", -EIO else). */
+	/* dax_zero_page_range() answers -EIO to more than one page. */
 	while (count-- && !err)
 		err = dax_zero_page_range(sbi->s_daxdev, pgoff++, 1);
 	dax_read_unlock(id);

@@ -119,7 +119,7 @@ int refdax_journal_load(struct super_block *sb)
 	rj = kzalloc(sizeof(*rj), GFP_KERNEL);
 	if (!rj)
 		return -ENOMEM;
-	/* 6.8: errors are told apart (7c73ddb75894 "jbd2: skip reading super block if it has been verified"). */
+	/* NULL on failure up to 6.7; an ERR_PTR since jbd2 reads its superblock here, 6.8. */
 	journal = jbd2_journal_init_dev(sb->s_bdev, sb->s_bdev, REFDAX_JOURNAL_BLOCK,
 					REFDAX_JOURNAL_BLOCK + blocks, REFDAX_BLOCK_SIZE);
 	if (IS_ERR_OR_NULL(journal)) {
