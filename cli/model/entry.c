@@ -72,8 +72,54 @@ static void forget(struct model *model, struct model_entry *entry)
 	if (entry->order)
 		model->huge_entries--;
 	DL_DELETE(entry->key.inode->entries, entry);
+	entry->key.inode->entry_count--;
 	HASH_DEL(model->entries, entry);
 	pool__put(&model->entry_pool, entry);
+}
+
+/*
+ * Call visit for each small entry from first to last; it may forget the one
+ * that it is given.  Whichever is less work: the range, or the inode's entries.
+ */
+static void each_small(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
+		       void (*visit)(struct model *model, struct model_entry *entry,
+				     const void *context),
+		       const void *context)
+{
+	struct model_entry *entry, *next;
+	__u64 count, i;
+
+	if (last - first >= inode->entry_count) {
+		DL_FOREACH_SAFE(inode->entries, entry, next)
+			if (!entry->order && entry->key.index >= first && entry->key.index <= last)
+				visit(model, entry, context);
+		return;
+	}
+	/* Not by the index itself: last may be the largest there is. */
+	count = last - first + 1;
+	for (i = 0; i < count; i++) {
+		entry = find(model, inode, first + i);
+		if (entry && !entry->order)
+			visit(model, entry, context);
+	}
+}
+
+static void forget_small(struct model *model, struct model_entry *entry, const void *context)
+{
+	(void)context;
+	forget(model, entry);
+}
+
+/* What an entry said in an older epoch is not believed in this one. */
+static void renew(struct model *model, struct model_entry *entry)
+{
+	if (entry->epoch == model->epoch)
+		return;
+	if (entry->pending)
+		entry__set_pending(entry->pending, NULL);
+	set_state(entry, ENTRY_UNKNOWN);
+	entry->writable = false;
+	entry->epoch = model->epoch;
 }
 
 /* The entry for a record, made if need be, and made to be of this epoch. */
@@ -87,6 +133,8 @@ static struct model_entry *get(struct model *model, struct model_inode *inode, _
 		forget(model, entry);
 		entry = NULL;
 	}
+	if (order)
+		each_small(model, inode, index, index + (1ULL << order) - 1, forget_small, NULL);
 	if (!entry) {
 		entry = pool__get(&model->entry_pool);
 		if (!entry) {
@@ -98,15 +146,33 @@ static struct model_entry *get(struct model *model, struct model_inode *inode, _
 		entry->order = order;
 		entry->epoch = model->epoch;
 		DL_APPEND(inode->entries, entry);
+		inode->entry_count++;
 		HASH_ADD(hh, model->entries, key, sizeof(entry->key), entry);
 		if (order)
 			model->huge_entries++;
-	} else if (entry->epoch != model->epoch) {
-		set_state(entry, ENTRY_UNKNOWN);
-		entry->writable = false;
-		entry->epoch = model->epoch;
+	} else {
+		renew(model, entry);
 	}
 	return entry;
+}
+
+/*
+ * The entry that a fault inserts, or finds.  A huge one that maps blocks stays
+ * for a fault of a page in it, and is what gets dirty (dax_insert_entry()); one
+ * of a hole is deleted first (grab_mapping_entry()).
+ */
+static struct model_entry *get_for_fault(struct model *model, struct model_inode *inode,
+					 const struct event_entry *record)
+{
+	struct model_entry *entry;
+
+	if (!record->order && !(record->flags & ENTRY_ZERO)) {
+		entry = model__entry(model, inode, record->index);
+		if (entry && entry->order && entry->epoch == model->epoch &&
+		    entry->state != ENTRY_HOLE)
+			return entry;
+	}
+	return get(model, inode, record->index, record->order);
 }
 
 static void dirty(struct model *model, struct model_task *task, struct model_entry *entry,
@@ -126,7 +192,7 @@ static void dirty(struct model *model, struct model_task *task, struct model_ent
 void entry__inserted(struct model *model, struct model_task *task, struct model_inode *inode,
 		     const struct event_entry *record, __u64 event)
 {
-	struct model_entry *entry = get(model, inode, record->index, record->order);
+	struct model_entry *entry = get_for_fault(model, inode, record);
 
 	if (!entry)
 		return;
@@ -135,11 +201,16 @@ void entry__inserted(struct model *model, struct model_task *task, struct model_
 		entry->pfn = 0;
 		return;
 	}
-	entry->pfn = record->pfn;
+	if (entry->order == record->order)
+		entry->pfn = record->pfn;
 	if (record->flags & ENTRY_DIRTY) {
 		dirty(model, task, entry, record->header.time, event);
-		/* Stores are possible once the fault has returned: entry__fault_done(). */
-		if (entry->dirtied_at == TIME_NEVER)
+		/*
+		 * Stores are possible once the fault has returned: entry__fault_done().
+		 * Of two faults under way the first to insert is taken to be the
+		 * first to return: if not, a page counts as dirty too late.
+		 */
+		if (entry->dirtied_at == TIME_NEVER && !entry->pending)
 			entry__set_pending(task, entry);
 	} else if (entry->state == ENTRY_HOLE) {
 		set_state(entry, ENTRY_CLEAN);
@@ -165,58 +236,104 @@ void entry__sync_dirtied(struct model *model, struct model_task *task, struct mo
 		entry = get(model, inode, record->index, record->order);
 	if (!entry)
 		return;
-	entry->epoch = model->epoch;
+	renew(model, entry);
 	dirty(model, task, entry, record->header.time, event);
 	/* dax_finish_sync_fault() has made the page writable by now. */
 	if (entry->dirtied_at == TIME_NEVER)
 		entry->dirtied_at = record->header.time;
 }
 
-void entry__deleted(struct model *model, struct model_task *task, struct model_inode *inode,
-		    const struct event_entry *record)
-{
-	struct model_entry *entry = entry__find_exact(model, inode, record->index, record->order);
+/* An entry is removed: by whom, in which record. */
+struct deletion {
+	struct model_task *task;
+	const struct event_entry *record;
+};
 
-	if (!entry)
-		return;
+static void delete_one(struct model *model, struct model_entry *entry, const void *context)
+{
+	const struct deletion *deletion = context;
+	const struct event_entry *record = deletion->record;
+
 	if (model__known(model, entry) && model->listener.entry_deleted)
-		model->listener.entry_deleted(model->context, task, entry,
-					      operation__removal(model, task, inode, record->index,
+		model->listener.entry_deleted(model->context, deletion->task, entry,
+					      operation__removal(model, deletion->task,
+								 entry->key.inode, record->index,
 								 record->order),
 					      record->header.time);
 	forget(model, entry);
 }
 
+void entry__deleted(struct model *model, struct model_task *task, struct model_inode *inode,
+		    const struct event_entry *record)
+{
+	struct deletion deletion = { .task = task, .record = record };
+	struct model_entry *entry = entry__find_exact(model, inode, record->index, record->order);
+
+	if (entry)
+		delete_one(model, entry, &deletion);
+	/* Faults of pages that dirtied a huge entry of which nothing was known. */
+	if (record->order)
+		each_small(model, inode, record->index,
+			   record->index + (1ULL << record->order) - 1, delete_one, &deletion);
+}
+
+/* A tag is cleared: when, after which flush. */
+struct cleaning {
+	const struct event_flush *flush;
+	__u64 time;
+};
+
+/* All frames of the entry, as far as they are known. */
+static bool flush_covers(const struct event_flush *flush, const struct model_entry *entry)
+{
+	if (!flush->pages)
+		return false;
+	/* Without sums that a record's values could make overflow. */
+	return !entry->pfn || (flush->pfn <= entry->pfn &&
+			       flush->pages >= 1ULL << entry->order &&
+			       entry->pfn - flush->pfn <= flush->pages - (1ULL << entry->order));
+}
+
+static void clean_one(struct model *model, struct model_entry *entry, const void *context)
+{
+	const struct cleaning *cleaning = context;
+
+	if (!model->no_flush && !flush_covers(cleaning->flush, entry))
+		return;
+	renew(model, entry);
+	entry->flushed_at = cleaning->time;
+	set_state(entry, ENTRY_CLEAN);
+}
+
 /*
  * The dirty tag was cleared.  Clean only if the same task has flushed the
- * page's frames on the way (dax_writeback_one() does: flush, then tag).
+ * page's frames on the way (dax_writeback_one() does: flush, then tag), and
+ * since the tag before.
  */
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
 			 const struct event_range *record)
 {
+	struct cleaning cleaning = { .flush = &task->flushed, .time = record->header.time };
 	struct model_entry *entry = model__entry(model, inode, record->first);
-	const struct event_flush *flush = &task->flushed;
-	__u64 pages;
 
-	if (!entry)
-		return;
-	pages = 1ULL << entry->order;
-	if (entry->pfn && flush->pages &&
-	    (flush->pfn > entry->pfn || flush->pfn + flush->pages < entry->pfn + pages))
-		return;
-	entry->epoch = model->epoch;
-	entry->flushed_at = record->header.time;
-	set_state(entry, ENTRY_CLEAN);
+	if (entry)
+		clean_one(model, entry, &cleaning);
+	/* As in entry__deleted(). */
+	if (record->last > record->first)
+		each_small(model, inode, record->first, record->last, clean_one, &cleaning);
+	task->flushed.pages = 0;
 }
 
 void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last)
 {
 	struct model_entry *entry;
-	__u64 index;
+	__u64 count, i;
 
 	if (last - first < inode->dirty_count) {
-		for (index = first; index <= last; index++) {
-			entry = model__entry(model, inode, index);
+		/* Not by the index itself: last may be the largest there is. */
+		count = last - first + 1;
+		for (i = 0; i < count; i++) {
+			entry = model__entry(model, inode, first + i);
 			if (entry)
 				entry->writable = false;
 		}

@@ -8,6 +8,9 @@
 #include "common/log.h"
 #include "model/private.h"
 
+/* Looked at before it is said that there is no room. */
+#define ROOM_TRIES	64
+
 void model__out_of_memory(void)
 {
 	fputs("daxtrace: out of memory: the analysis cannot go on; its result is unknown\n", stderr);
@@ -30,6 +33,8 @@ struct model *model__new(const struct model_options *options,
 	model->history_mask = history - 1;
 	model->listener = *listener;
 	model->context = context;
+	model->max_inodes = options->max_inodes ? options->max_inodes : DEFAULT_MAX_INODES;
+	model->no_flush = options->no_flush;
 	pool__init(&model->entry_pool, sizeof(struct model_entry),
 		   options->max_entries ? options->max_entries : DEFAULT_MAX_ENTRIES);
 	return model;
@@ -120,14 +125,50 @@ const char *model__symbol(const struct model *model, __u64 address)
 	return symbol ? symbol->name : NULL;
 }
 
+/* Make it the one that was heard of last. */
+static void touch_task(struct model *model, struct model_task *task)
+{
+	if (!task->newer)
+		return;
+	DL_DELETE2(model->oldest_task, task, older, newer);
+	DL_APPEND2(model->oldest_task, task, older, newer);
+}
+
+/*
+ * Tasks end unseen.  Where there is no room for another one, forget the one
+ * that has not been heard of for the longest time, of those that are inside of
+ * nothing.
+ */
+static bool make_room_for_task(struct model *model)
+{
+	struct model_task *task;
+	int tries;
+
+	for (tries = 0; HASH_COUNT(model->tasks) >= MAX_TASKS; tries++) {
+		if (tries == ROOM_TRIES)
+			return false;
+		task = model->oldest_task;
+		if (task->depth || task->pending) {
+			touch_task(model, task);
+			continue;
+		}
+		DL_DELETE2(model->oldest_task, task, older, newer);
+		HASH_DEL(model->tasks, task);
+		free(task);
+	}
+	return true;
+}
+
 static struct model_task *get_task(struct model *model, const struct event_header *header)
 {
 	struct model_task *task;
 	__u32 tid = header->tid;
 
 	HASH_FIND(hh, model->tasks, &tid, sizeof(tid), task);
-	if (!task) {
-		if (HASH_COUNT(model->tasks) >= MAX_TASKS || !(task = calloc(1, sizeof(*task)))) {
+	if (task) {
+		touch_task(model, task);
+	} else {
+		if (!make_room_for_task(model) || !(task = calloc(1, sizeof(*task)))) {
 			model->loss.capacity++;
 			return NULL;
 		}
@@ -135,6 +176,7 @@ static struct model_task *get_task(struct model *model, const struct event_heade
 		task->comm[0] = '?';
 		task->epoch = model->epoch;
 		HASH_ADD(hh, model->tasks, tid, sizeof(task->tid), task);
+		DL_APPEND2(model->oldest_task, task, older, newer);
 	}
 	if (task->epoch != model->epoch) {
 		operation__abandon_all(task);
@@ -152,8 +194,55 @@ static void forget_inode(struct model *model, struct model_inode *inode)
 	while (inode->open)
 		operation__abandon_all(inode->open->task);
 	entry__forget_all(model, inode);
+	DL_DELETE(inode->superblock->inodes, inode);
+	DL_DELETE2(model->oldest_inode, inode, older, newer);
 	HASH_DEL(model->inodes, inode);
 	free(inode);
+}
+
+/* Known or not yet: not every record comes after its superblock's. */
+static struct model_superblock *get_superblock(struct model *model, __u32 dev)
+{
+	struct model_superblock *superblock;
+
+	HASH_FIND(hh, model->superblocks, &dev, sizeof(dev), superblock);
+	if (superblock)
+		return superblock;
+	if (HASH_COUNT(model->superblocks) >= MAX_SUPERBLOCKS ||
+	    !(superblock = calloc(1, sizeof(*superblock)))) {
+		model->loss.capacity++;
+		return NULL;
+	}
+	superblock->dev = dev;
+	superblock->fstype[0] = '?';
+	HASH_ADD(hh, model->superblocks, dev, sizeof(superblock->dev), superblock);
+	return superblock;
+}
+
+static void touch_inode(struct model *model, struct model_inode *inode)
+{
+	if (!inode->newer)
+		return;
+	DL_DELETE2(model->oldest_inode, inode, older, newer);
+	DL_APPEND2(model->oldest_inode, inode, older, newer);
+}
+
+/* As make_room_for_task(): an inode of which nothing is known is not missed. */
+static bool make_room_for_inode(struct model *model)
+{
+	struct model_inode *inode;
+	int tries;
+
+	for (tries = 0; HASH_COUNT(model->inodes) >= model->max_inodes; tries++) {
+		if (tries == ROOM_TRIES)
+			return false;
+		inode = model->oldest_inode;
+		if (inode->entries || inode->open)
+			touch_inode(model, inode);
+		else
+			forget_inode(model, inode);
+	}
+	return true;
 }
 
 static struct model_inode *get_inode(struct model *model, const struct inode_id *id)
@@ -162,17 +251,23 @@ static struct model_inode *get_inode(struct model *model, const struct inode_id 
 	struct model_inode *inode;
 
 	HASH_FIND(hh, model->inodes, id, sizeof(*id), inode);
-	if (inode)
+	if (inode) {
+		touch_inode(model, inode);
 		return inode;
-	inode = calloc(1, sizeof(*inode));
-	if (!inode) {
+	}
+	superblock = get_superblock(model, id->dev);
+	if (!superblock)
+		return NULL;
+	if (!make_room_for_inode(model) || !(inode = calloc(1, sizeof(*inode)))) {
 		model->loss.capacity++;
 		return NULL;
 	}
 	inode->id = *id;
-	HASH_FIND(hh, model->superblocks, &id->dev, sizeof(id->dev), superblock);
-	inode->fstype = superblock ? superblock->fstype : "?";
+	inode->superblock = superblock;
+	inode->fstype = superblock->fstype;
 	HASH_ADD(hh, model->inodes, id, sizeof(inode->id), inode);
+	DL_APPEND(superblock->inodes, inode);
+	DL_APPEND2(model->oldest_inode, inode, older, newer);
 	return inode;
 }
 
@@ -199,27 +294,18 @@ static struct model_event *remember(struct model *model, const struct event_head
 
 /*
  * The superblock of a device is announced once per mount.  What was known of
- * the one before is over, but for its name, to which inodes may still point.
+ * the one before is over.
  */
 static void take_superblock(struct model *model, const struct event_superblock *record)
 {
-	struct model_inode *inode, *next;
-	struct model_superblock *superblock;
+	struct model_superblock *superblock = get_superblock(model, record->dev);
 
-	HASH_FIND(hh, model->superblocks, &record->dev, sizeof(record->dev), superblock);
-	if (superblock) {
-		HASH_ITER(hh, model->inodes, inode, next)
-			if (inode->id.dev == record->dev)
-				forget_inode(model, inode);
-	} else {
-		superblock = calloc(1, sizeof(*superblock));
-		if (!superblock) {
-			model->loss.capacity++;
-			return;
-		}
-		superblock->dev = record->dev;
-		HASH_ADD(hh, model->superblocks, dev, sizeof(superblock->dev), superblock);
-	}
+	if (!superblock)
+		return;
+	if (superblock->announced)
+		while (superblock->inodes)
+			forget_inode(model, superblock->inodes);
+	superblock->announced = true;
 	snprintf(superblock->fstype, sizeof(superblock->fstype), "%.*s",
 		 (int)sizeof(record->fstype) - 1, record->fstype);
 	snprintf(superblock->id, sizeof(superblock->id), "%.*s",
@@ -286,8 +372,8 @@ static void take_enter(struct model *model, struct model_task *task, const struc
 static void take_exit(struct model *model, struct model_task *task, const struct event_exit *record)
 {
 	struct model_inode *inode = get_inode(model, &record->inode);
+	const struct model_operation *operation;
 	struct model_event *event;
-	unsigned int depth = task->depth;
 
 	if (!inode || record->operation == OPERATION_NONE || record->operation >= OPERATION_COUNT)
 		return;
@@ -296,15 +382,10 @@ static void take_exit(struct model *model, struct model_task *task, const struct
 	event->result = record->result;
 	event->argument[0] = record->argument;
 	/* The range is the one with which it began. */
-	while (depth && task->operations[depth - 1].operation != record->operation)
-		depth--;
-	if (depth) {
-		event->first = task->operations[depth - 1].first;
-		event->last = task->operations[depth - 1].last;
-	} else {
-		event->last = INDEX_MAX;
-	}
-	operation__end(model, task, record);
+	operation = operation__innermost(task, record->operation, inode);
+	event->first = operation ? operation->first : 0;
+	event->last = operation ? operation->last : INDEX_MAX;
+	operation__end(model, task, inode, record);
 	if (record->operation == OPERATION_EVICT)
 		forget_inode(model, inode);
 }
@@ -349,7 +430,10 @@ static void take_range(struct model *model, struct model_task *task, const struc
 /* Nothing that was known before is believed. */
 static void lose(struct model *model, __u64 records)
 {
-	model->loss.records += records;
+	if (!records)
+		return;
+	if (__builtin_add_overflow(model->loss.records, records, &model->loss.records))
+		model->loss.records = ~0ULL;
 	model->epoch++;
 }
 
@@ -358,8 +442,7 @@ void model__record(struct model *model, const struct event_header *header)
 	struct model_task *task;
 
 	model->records++;
-	if (header->lost)
-		lose(model, header->lost);
+	lose(model, header->lost);
 	switch (header->type) {
 	case EVENT_SUPERBLOCK:
 		take_superblock(model, (const void *)header);

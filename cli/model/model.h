@@ -45,8 +45,10 @@ enum entry_state {
 
 struct model_superblock {
 	__u32 dev;				/* major << 20 | minor */
-	char fstype[EVENT_FSTYPE_LENGTH];
+	bool announced;				/* by EVENT_SUPERBLOCK */
+	char fstype[EVENT_FSTYPE_LENGTH];	/* "?" until announced */
 	char id[EVENT_SB_ID_LENGTH];
+	struct model_inode *inodes;		/* list */
 	UT_hash_handle hh;
 };
 
@@ -54,12 +56,17 @@ struct model_operation;
 
 struct model_inode {
 	struct inode_id id;
+	struct model_superblock *superblock;
 	const char *fstype;			/* of its superblock, "?" if unknown */
 	__u64 last_event;			/* newest in the history; 0: none */
 	struct model_entry *dirty;		/* list of entries in state dirty */
 	size_t dirty_count;
 	struct model_entry *entries;		/* list of all entries */
+	size_t entry_count;
 	struct model_operation *open;		/* list of operations in progress */
+	size_t open_count;
+	struct model_inode *next, *prev;	/* of the superblock */
+	struct model_inode *newer, *older;	/* by the newest record */
 	UT_hash_handle hh;
 };
 
@@ -106,6 +113,7 @@ struct model_task {
 	struct model_operation operations[OPERATION_DEPTH];	/* outermost first */
 	struct model_entry *pending;		/* made dirty by the fault under way */
 	struct event_flush flushed;		/* the newest flush; pages 0: none */
+	struct model_task *newer, *older;	/* by the newest record */
 	UT_hash_handle hh;
 };
 
@@ -152,13 +160,15 @@ struct model_listener {
 
 struct model_options {
 	size_t max_entries;	/* more than that is a loss; 0: the default */
+	size_t max_inodes;	/* about which something is known; 0: the default */
 	size_t history;		/* events kept, a power of two; 0: the default */
+	bool no_flush;		/* the stream has no EVENT_FLUSH: a cleared tag is believed */
 };
 
-/* What the model could not follow; all 0 in a good run. */
+/* What the model could not follow; all 0 in a good run.  They stay at their maximum. */
 struct model_loss {
 	__u64 records;		/* lost before they reached us */
-	__u64 capacity;		/* entries, tasks or operations that found no room */
+	__u64 capacity;		/* entries, inodes, tasks or operations that found no room */
 };
 
 /* NULL: out of memory.  The listener's context is handed back to it. */

@@ -55,6 +55,19 @@ static void pop(struct model_task *task)
 	struct model_operation *operation = &task->operations[--task->depth];
 
 	DL_DELETE2(operation->inode->open, operation, open_prev, open_next);
+	operation->inode->open_count--;
+}
+
+struct model_operation *operation__innermost(struct model_task *task, enum operation operation,
+					     const struct model_inode *inode)
+{
+	unsigned int depth = task->depth;
+
+	while (depth--)
+		if (task->operations[depth].operation == operation &&
+		    task->operations[depth].inode == inode)
+			return &task->operations[depth];
+	return NULL;
 }
 
 void operation__abandon_all(struct model_task *task)
@@ -75,6 +88,11 @@ void operation__begin(struct model *model, struct model_task *task, struct model
 		model->loss.capacity++;
 		operation__abandon_all(task);
 	}
+	if (inode->open_count == MAX_OPEN) {
+		model->loss.capacity++;
+		operation__abandon_all(task);
+		return;
+	}
 	operation = &task->operations[task->depth++];
 	memset(operation, 0, sizeof(*operation));
 	operation->operation = record->operation;
@@ -88,29 +106,27 @@ void operation__begin(struct model *model, struct model_task *task, struct model
 	operation->event = event;
 	operation->stack = record->stack;
 	DL_APPEND2(inode->open, operation, open_prev, open_next);
+	inode->open_count++;
 	if (model->listener.operation_begun)
 		model->listener.operation_begun(model->context, operation);
 }
 
-void operation__end(struct model *model, struct model_task *task, const struct event_exit *record)
+void operation__end(struct model *model, struct model_task *task, struct model_inode *inode,
+		    const struct event_exit *record)
 {
-	struct model_operation *operation;
-	unsigned int depth = task->depth;
+	struct model_operation *operation = operation__innermost(task, record->operation, inode);
 
-	/* Innermost first: one whose end was not seen must not hide the others. */
-	while (depth && task->operations[depth - 1].operation != record->operation)
-		depth--;
-	if (!depth)
-		return;
-	while (task->depth > depth)
+	/* One whose end was not seen must not hide those around it. */
+	while (operation && &task->operations[task->depth - 1] != operation)
 		pop(task);
-	operation = &task->operations[depth - 1];
-	if (model->listener.operation_ended)
+	if (operation && model->listener.operation_ended)
 		model->listener.operation_ended(model->context, operation, record->result,
 						record->header.time);
-	if (operation->operation == OPERATION_FAULT)
+	/* Whether or not its beginning was seen. */
+	if (record->operation == OPERATION_FAULT)
 		entry__fault_done(task, record->header.time);
-	pop(task);
+	if (operation)
+		pop(task);
 }
 
 /* Does this operation free, or move, the blocks behind [index, end]? */

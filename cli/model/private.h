@@ -6,8 +6,11 @@
 #include "model/model.h"
 
 #define DEFAULT_MAX_ENTRIES	(1UL << 22)
+#define DEFAULT_MAX_INODES	(1UL << 20)
 #define DEFAULT_HISTORY		(1UL << 16)
-#define MAX_TASKS		(1UL << 18)
+#define MAX_TASKS		(1UL << 16)	/* those that do nothing make room */
+#define MAX_SUPERBLOCKS		(1UL << 14)
+#define MAX_OPEN		1024		/* operations in progress on one inode */
 #define MAX_STACKS		(1UL << 16)
 #define MAX_SYMBOLS		(1UL << 18)
 
@@ -40,9 +43,11 @@ struct model {
 	struct model_loss loss;
 	__u64 records;
 	__u64 epoch;
-	struct model_task *tasks;
+	struct model_task *tasks, *oldest_task;
 	struct model_superblock *superblocks;
-	struct model_inode *inodes;
+	struct model_inode *inodes, *oldest_inode;
+	size_t max_inodes;
+	bool no_flush;
 	struct model_entry *entries;
 	struct model_stack *stacks;
 	struct model_symbol *symbols;
@@ -77,8 +82,12 @@ void entry__forget_all(struct model *model, struct model_inode *inode);
 /* operation.c */
 void operation__begin(struct model *model, struct model_task *task, struct model_inode *inode,
 		      const struct event_enter *record, __u64 event);
-void operation__end(struct model *model, struct model_task *task, const struct event_exit *record);
+void operation__end(struct model *model, struct model_task *task, struct model_inode *inode,
+		    const struct event_exit *record);
 void operation__abandon_all(struct model_task *task);
+/* The task's innermost one of this kind on this inode, or NULL. */
+struct model_operation *operation__innermost(struct model_task *task, enum operation operation,
+					     const struct model_inode *inode);
 enum model_removal operation__removal(const struct model *model, const struct model_task *task,
 				      const struct model_inode *inode, __u64 index, __u32 order);
 

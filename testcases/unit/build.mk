@@ -11,9 +11,14 @@
 # is linked with to UNIT_SRC_NAME.  A test that needs the output of another
 # rule adds it to UNIT_DEP_NAME.
 
-UNIT_TESTS := trace trace_hostile
+UNIT_TESTS := trace trace_hostile model model_entry model_operation
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
+# Stories are told to the model, or written to a trace.
+UNIT_SRC_story := testcases/unit/story.c cli/probe/table.c $(UNIT_SRC_trace)
+UNIT_SRC_model := $(wildcard cli/model/*.c) testcases/unit/model_world.c $(UNIT_SRC_story)
+UNIT_SRC_model_entry := $(UNIT_SRC_model)
+UNIT_SRC_model_operation := $(UNIT_SRC_model)
 
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
 FUZZ_TESTS := trace
