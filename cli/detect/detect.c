@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "detect/private.h"
+#include "probe/table.h"
 
 /* One row a family of rules. */
 static const struct rule_hooks *const families[] = {
@@ -53,8 +54,9 @@ struct detector *detector__new(const struct detector_options *options)
 	if (!detector)
 		return NULL;
 	detector->options = *options;
+	detector->options.model.no_flush = options->missing & OBSERVED_BIT(OBSERVED_FLUSH);
 	detector->last = &detector->first;
-	detector->model = model__new(&options->model, &listener, detector);
+	detector->model = model__new(&detector->options.model, &listener, detector);
 	if (!detector->model) {
 		free(detector);
 		return NULL;
@@ -120,7 +122,7 @@ enum verdict detector__verdict(const struct detector *detector, bool broken, siz
 	const struct model_loss *loss = model__loss(detector->model);
 	int rule;
 
-	if (detector->count > known)
+	if (detector->count > known || detector->unlisted)
 		return VERDICT_FINDINGS;
 	if (broken || loss->records || loss->capacity)
 		return VERDICT_INCONCLUSIVE;

@@ -43,7 +43,7 @@ struct coverage {
 	__u64 unknown;		/* cases that could not be judged */
 };
 
-#define FINDING_MAX_EVENTS	24
+#define FINDING_MAX_EVENTS	32
 #define FINDING_MAX_ACTORS	4
 #define FINDING_SUMMARY		256
 
@@ -68,8 +68,9 @@ struct finding {
 	char summary[FINDING_SUMMARY];
 	struct finding_actor actors[FINDING_MAX_ACTORS];
 	unsigned int actor_count;
-	struct model_event events[FINDING_MAX_EVENTS];	/* in order of time */
+	struct model_event events[FINDING_MAX_EVENTS];	/* in the stream's order */
 	unsigned int event_count;
+	bool events_cut;		/* some between the first and the second are left out */
 	int moment;			/* index in events of the moment, or -1 */
 	struct finding *next;
 	UT_hash_handle hh;		/* by fingerprint and inode */
@@ -80,7 +81,7 @@ struct detector;
 struct detector_options {
 	__u32 rules;		/* mask of 1 << enum rule_index to judge */
 	__u32 missing;		/* OBSERVED_BIT()s that the stream does not have */
-	struct model_options model;
+	struct model_options model;	/* no_flush is set from missing */
 	/*
 	 * Called for the first finding of each fingerprint and inode, when it
 	 * happens; NULL: they are only collected.
@@ -100,7 +101,11 @@ void detector__free(struct detector *detector);
 /* The model that it watches; feed it with model__record(). */
 struct model *detector__model(const struct detector *detector);
 
-/* In the order in which they happened; NULL: none. */
+/*
+ * In the order in which they happened; NULL: none.  A race that goes on for
+ * ever fills no memory: beyond some thousands it counts as an occurrence on an
+ * inode where it was seen before.
+ */
 const struct finding *detector__findings(const struct detector *detector);
 size_t detector__finding_count(const struct detector *detector);
 

@@ -68,6 +68,9 @@ static void entry_dirtied(struct detector *detector, struct model_task *task,
 		if (!operation->window || operation->contested || operation->task == task ||
 		    !covers(operation, entry))
 			continue;
+		/* Begun before a loss, in which it may have ended. */
+		if (operation->task->epoch != task->epoch)
+			continue;
 		operation->contested = true;
 		detector->coverage[operation->operation == OPERATION_SYNC ?
 				   RULE_SYNC_MISSED_DIRTY : RULE_LOST_DIRTY_ENTRY].contested++;
@@ -166,16 +169,18 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 {
 	struct model_inode *inode = operation->inode;
 	struct model_entry *entry, *next;
-	__u64 index;
+	__u64 index, pages;
 
 	if (operation->operation != OPERATION_SYNC || result || !inode->dirty_count ||
 	    !rule__judges(detector, RULE_SYNC_MISSED_DIRTY))
 		return;
 	/* Whichever is less work: the pages of the range, or the inode's dirty ones. */
 	if (operation->last - operation->first < inode->dirty_count) {
-		for (index = operation->first; index <= operation->last; index++) {
+		pages = operation->last - operation->first + 1;
+		for (index = operation->first; pages; index++, pages--) {
 			entry = model__entry(detector->model, inode, index);
-			if (entry)
+			/* A huge entry once: at its first page in the range. */
+			if (entry && (entry->key.index == index || index == operation->first))
 				report_missed(detector, operation, entry, time);
 		}
 		return;

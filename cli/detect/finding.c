@@ -8,12 +8,26 @@
 /* Earlier events of the pages that a report shows before the race itself. */
 #define PROLOGUE	4
 
+/* Each takes about 4 KiB. */
+#define MAX_FINDINGS	4096
+
 /* FNV-1a, 64 bits: written down here so that fingerprints never change. */
 static __u64 hash(__u64 value, const char *text)
 {
 	for (; *text; text++)
 		value = (value ^ (unsigned char)*text) * 0x100000001b3ULL;
 	return (value ^ '|') * 0x100000001b3ULL;
+}
+
+/* The first finding of this fingerprint, on whatever inode. */
+static struct finding *find_alike(struct detector *detector, __u64 fingerprint)
+{
+	struct finding *finding;
+
+	for (finding = detector->first; finding; finding = finding->next)
+		if (finding->key.fingerprint == fingerprint)
+			return finding;
+	return NULL;
 }
 
 struct finding *finding__begin(struct detector *detector, enum rule_index rule,
@@ -30,6 +44,13 @@ struct finding *finding__begin(struct detector *detector, enum rule_index rule,
 	key.fingerprint = fingerprint;
 	key.inode = inode->id;
 	HASH_FIND(hh, detector->index, &key, sizeof(key), finding);
+	if (!finding && detector->count >= MAX_FINDINGS) {
+		finding = find_alike(detector, fingerprint);
+		if (!finding) {
+			detector->unlisted++;
+			return NULL;
+		}
+	}
 	if (finding) {
 		finding->occurrences++;
 		return NULL;
@@ -64,24 +85,53 @@ void finding__actor(struct finding *finding, const struct detector *detector, __
 	snprintf(actor->comm, sizeof(actor->comm), "%s", task ? task->comm : "?");
 }
 
+/*
+ * How many operations of the actors the events so far show the end of, but not
+ * the beginning.  The walk is backward: an end opens, a beginning closes.
+ */
+static int follow_nesting(const struct finding *finding, const struct model_event *event, int open)
+{
+	unsigned int i;
+
+	for (i = 0; i < finding->actor_count; i++)
+		if (finding->actors[i].tid == event->tid)
+			break;
+	if (i == finding->actor_count)
+		return open;
+	if (event->type == EVENT_EXIT)
+		return open + 1;
+	if (event->type == EVENT_ENTER && open)
+		return open - 1;
+	return open;
+}
+
 void finding__history(struct finding *finding, const struct detector *detector,
 		      const struct model_inode *inode, __u64 since)
 {
 	const struct model_event *event;
 	unsigned int count = 0, before = 0;
 	__u64 number = inode->last_event, last = finding->index + finding->pages - 1;
+	int open = 0;
 
 	while ((event = model__event(detector->model, number)) && count < FINDING_MAX_EVENTS) {
 		number = event->previous;
 		if (event->first > last || event->last < finding->index)
 			continue;
-		if (event->number < since && ++before > PROLOGUE)
+		/* Whole operations, and then some of what went before. */
+		if (event->number < since && !open && ++before > PROLOGUE)
 			break;
+		open = follow_nesting(finding, event, open);
 		/* Filled from the end, and moved to the front below. */
 		finding->events[FINDING_MAX_EVENTS - ++count] = *event;
 	}
 	memmove(finding->events, finding->events + FINDING_MAX_EVENTS - count,
 		count * sizeof(*finding->events));
+	/* How it began is worth more than any one event in between. */
+	event = model__event(detector->model, since);
+	if (event && count == FINDING_MAX_EVENTS && finding->events[0].number > since) {
+		finding->events[0] = *event;
+		finding->events_cut = true;
+	}
 	finding->event_count = count;
 	finding->moment = count ? (int)count - 1 : -1;
 }

@@ -12,6 +12,7 @@ struct detector {
 	struct finding *first, **last;
 	struct finding *index;		/* hash */
 	size_t count;
+	__u64 unlisted;			/* of a fingerprint for which there was no room */
 };
 
 /* A family's view of the model's changes; as struct model_listener. */
@@ -35,8 +36,8 @@ static inline bool rule__judges(const struct detector *detector, enum rule_index
 }
 
 /*
- * Start a finding about pages of an inode.  NULL: out of memory, or the same
- * race on the same inode has been reported: then it has been counted.  signature
+ * Start a finding about pages of an inode.  NULL: the same race on the same
+ * inode has been reported, or there is no room: then it has been counted.  signature
  * is what makes the fingerprint, and must be stable between runs, machines and
  * kernels: operations and functions, no numbers.
  */
@@ -47,7 +48,8 @@ void finding__actor(struct finding *finding, const struct detector *detector, __
 		    const char *role);
 /*
  * Take over the inode's events about the finding's pages, back from the newest
- * to since (an event's number), and some of what led there.
+ * to since (an event's number), and some of what led there.  If there are too
+ * many, since and the newest are kept.
  */
 void finding__history(struct finding *finding, const struct detector *detector,
 		      const struct model_inode *inode, __u64 since);

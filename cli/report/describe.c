@@ -85,6 +85,14 @@ static const char *fault_result(__s64 result)
 	return "done";
 }
 
+/* "EBUSY"; what a trace says need not be an error that this C library knows. */
+static const char *error_name(__s64 error)
+{
+	const char *name = error > 0 && error < 4096 ? strerrorname_np(error) : NULL;
+
+	return name ? name : "unknown error";
+}
+
 static const char *describe_exit(const struct model_event *event, char *text, size_t length)
 {
 	const char *name = operation_name(event->operation);
@@ -92,7 +100,7 @@ static const char *describe_exit(const struct model_event *event, char *text, si
 	if (event->operation == OPERATION_FAULT)
 		snprintf(text, length, "fault %s", fault_result(event->result));
 	else if (event->result < 0)
-		snprintf(text, length, "%s failed: %s", name, strerror(-event->result));
+		snprintf(text, length, "%s failed: %s", name, error_name(-event->result));
 	else if (event->operation == OPERATION_READ || event->operation == OPERATION_WRITE)
 		snprintf(text, length, "%s done: %lld bytes", name, (long long)event->result);
 	else

@@ -7,7 +7,7 @@
 
 #define WIDTH		80
 #define TIME_WIDTH	10
-#define COLUMN_WIDTH	34
+#define COLUMN_WIDTH	33
 
 /* Print text in lines of at most WIDTH columns, each begun by indent spaces. */
 static void wrap(FILE *file, int indent, const char *text)
@@ -224,8 +224,9 @@ static void text_verdict(FILE *file, const struct detector *detector,
 			 const struct report_facts *facts, enum verdict verdict)
 {
 	fprintf(file, "verdict: %s", verdict_name(verdict));
-	fprintf(file, " (%zu findings%s, %llu records, %llu lost)\n",
-		detector__finding_count(detector), facts->known ? ", known ones included" : "",
+	fprintf(file, " (%zu finding%s%s, %llu records, %llu lost)\n",
+		detector__finding_count(detector),
+		detector__finding_count(detector) == 1 ? "" : "s", facts->known ? ", known ones included" : "",
 		(unsigned long long)model__records(detector__model(detector)),
 		(unsigned long long)model__loss(detector__model(detector))->records);
 	if (facts->known)

@@ -28,7 +28,7 @@
 #include <sys/prctl.h>
 
 #define GATE		"write_allocated"
-#define GATE_TIMEOUT	"wait 60"	/* seconds; TCG is slow, not that slow */
+#define GATE_WAIT	"wait 60000"	/* ms; under emulation things are slow, not that slow */
 
 static const char *gates;
 static size_t page_size;
@@ -44,8 +44,8 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* One word to refdax's gate; it has done what it says when write() returns. */
-static void gate(const char *word)
+/* One command to refdax's gate; what it says has happened when write() returns. */
+static void gate(const char *command)
 {
 	char path[512];
 	int fd;
@@ -54,7 +54,7 @@ static void gate(const char *word)
 		return;
 	snprintf(path, sizeof(path), "%s/%s", gates, GATE);
 	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, word, strlen(word)) < 0)
+	if (fd < 0 || write(fd, command, strlen(command)) < 0)
 		fail(path);
 	close(fd);
 }
@@ -83,9 +83,9 @@ static void mapper(void)
 		volatile char *page = data + round * page_size;
 
 		(void)*page;
-		gate("hold");
+		gate("hold writer");
 		pthread_barrier_wait(&barrier);
-		gate(GATE_TIMEOUT);
+		gate(GATE_WAIT);
 		page[page_size - 1] = 1;
 		gate("release");
 		pthread_barrier_wait(&barrier);
