@@ -55,6 +55,8 @@ struct task_state {
 	__u32 syncs;		/* functions of a sync that it is inside of */
 	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
 	__u32 deleting;		/* inside a function that deletes entries */
+	__u32 writeback;	/* inside the writeback of an inode that is wanted */
+	__u32 reserved;		/* 0 */
 	struct inode_id inode;	/* whose */
 	__u64 index;		/* which */
 };

@@ -45,8 +45,15 @@ SEC("fentry/dax_flush")
 int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 {
 	struct event_flush *record;
+	struct task_state *state;
 	__u64 base = PAGE_OFFSET_FIXED, offset;
 
+	if (filter_devices) {
+		/* Of which filesystem it is, only the writeback around it knows. */
+		state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+		if (!state || !state->writeback)
+			return 0;
+	}
 	if (&page_offset_base)
 		bpf_probe_read_kernel(&base, sizeof(base), &page_offset_base);
 	offset = (__u64)address - base;
@@ -63,16 +70,28 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 SEC("tp_btf/dax_writeback_range")
 int BPF_PROG(writeback__enter, struct inode *inode, unsigned long first, unsigned long last)
 {
-	if (inode__wanted(inode))
-		operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
+	struct task_state *state;
+
+	if (!inode__wanted(inode))
+		return 0;
+	state = task__state();
+	if (state)
+		state->writeback = 1;
+	operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
 	return 0;
 }
 
 SEC("tp_btf/dax_writeback_range_done")
 int BPF_PROG(writeback__exit, struct inode *inode, unsigned long first, unsigned long last)
 {
-	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_WRITEBACK, 0, 0);
+	struct task_state *state;
+
+	if (!inode__wanted(inode))
+		return 0;
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	if (state)
+		state->writeback = 0;
+	operation__exit(inode, OPERATION_WRITEBACK, 0, 0);
 	return 0;
 }
 

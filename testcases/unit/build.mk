@@ -11,7 +11,8 @@
 # is linked with to UNIT_SRC_NAME.  A test that needs the output of another
 # rule adds it to UNIT_DEP_NAME.
 
-UNIT_TESTS := trace trace_hostile model model_entry model_operation
+UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
+	detect_sync
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -19,6 +20,10 @@ UNIT_SRC_story := testcases/unit/story.c cli/probe/table.c $(UNIT_SRC_trace)
 UNIT_SRC_model := $(wildcard cli/model/*.c) testcases/unit/model_world.c $(UNIT_SRC_story)
 UNIT_SRC_model_entry := $(UNIT_SRC_model)
 UNIT_SRC_model_operation := $(UNIT_SRC_model)
+UNIT_SRC_rules := $(wildcard cli/model/*.c cli/detect/*.c) $(UNIT_SRC_story)
+UNIT_SRC_detect := $(UNIT_SRC_rules) testcases/unit/detect_world.c
+UNIT_SRC_detect_lost := $(UNIT_SRC_detect)
+UNIT_SRC_detect_sync := $(UNIT_SRC_detect)
 
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
 FUZZ_TESTS := trace
