@@ -45,7 +45,7 @@ struct coverage {
 
 #define FINDING_MAX_EVENTS	32
 #define FINDING_MAX_ACTORS	4
-#define FINDING_SUMMARY		256
+#define FINDING_SUMMARY		384
 
 struct finding_actor {
 	__u32 tid;
