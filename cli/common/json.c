@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "common/json.h"
+#include "common/printable.h"
 
 void json__init(struct json *json, FILE *file)
 {
@@ -7,39 +8,9 @@ void json__init(struct json *json, FILE *file)
 	json->comma = false;
 }
 
-/*
- * Length of the UTF-8 sequence at text, or 0 if it is none (RFC 3629: no
- * overlong forms, no surrogates, nothing above U+10FFFF).
- */
-static int utf8_length(const unsigned char *text)
-{
-	static const unsigned int smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned int code;
-	int length, i;
-
-	if (text[0] < 0x80)
-		return 1;
-	else if (text[0] >> 5 == 0x6)
-		length = 2, code = text[0] & 0x1f;
-	else if (text[0] >> 4 == 0xe)
-		length = 3, code = text[0] & 0x0f;
-	else if (text[0] >> 3 == 0x1e)
-		length = 4, code = text[0] & 0x07;
-	else
-		return 0;
-	for (i = 1; i < length; i++) {
-		if (text[i] >> 6 != 0x2)	/* the terminating NUL included */
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return length;
-}
-
 static void write_string(FILE *file, const char *value)
 {
-	const unsigned char *c = (const unsigned char *)value;
+	const char *c = value;
 	int length;
 
 	fputc('"', file);
@@ -50,7 +21,7 @@ static void write_string(FILE *file, const char *value)
 		} else if (*c == '\n') {
 			fputs("\\n", file);
 			c++;
-		} else if (*c < 0x20 || *c == 0x7f) {
+		} else if ((unsigned char)*c < 0x20 || *c == 0x7f) {
 			fprintf(file, "\\u%04x", *c++);
 		} else {
 			length = utf8_length(c);

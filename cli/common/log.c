@@ -4,40 +4,51 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/printable.h"
 
 bool log_json;
 int log_verbosity;
 
+/* Longer messages are cut: what a user can make long stands at their end. */
+#define MESSAGE_LENGTH	2048
+
+static void print_message(const char *format, va_list args)
+{
+	char text[MESSAGE_LENGTH];
+
+	vsnprintf(text, sizeof(text), format, args);
+	make_printable(text);
+	fprintf(stderr, "daxtrace: %s\n", text);
+}
+
 void log_error(const char *format, ...)
 {
-	char text[2048];
+	char text[MESSAGE_LENGTH];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	if (log_json) {
 		struct json json;
 
+		vsnprintf(text, sizeof(text), format, args);
 		json__init(&json, stdout);
 		json__object(&json, NULL);
 		json__string(&json, "error", text);
 		json__end_object(&json);
 		json__line(&json);
 	} else {
-		fprintf(stderr, "daxtrace: %s\n", text);
+		print_message(format, args);
 	}
+	va_end(args);
 }
 
 void log_warn(const char *format, ...)
 {
 	va_list args;
 
-	fputs("daxtrace: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_message(format, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void log_verbose(int level, const char *format, ...)
@@ -46,9 +57,7 @@ void log_verbose(int level, const char *format, ...)
 
 	if (log_verbosity < level)
 		return;
-	fputs("daxtrace: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_message(format, args);
 	va_end(args);
-	fputc('\n', stderr);
 }

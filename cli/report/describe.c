@@ -17,6 +17,8 @@ static const char *pages(const struct model_event *event, char *text, size_t len
 
 	if (first == last)
 		snprintf(text, length, "page %llu", first);
+	else if (first > last)
+		snprintf(text, length, "no whole page");
 	else if (last == INDEX_MAX && !first)
 		snprintf(text, length, "all pages");
 	else if (last == INDEX_MAX)
@@ -86,9 +88,10 @@ static const char *fault_result(__s64 result)
 }
 
 /* "EBUSY"; what a trace says need not be an error that this C library knows. */
-static const char *error_name(__s64 error)
+static const char *error_name(__s64 result)
 {
-	const char *name = error > 0 && error < 4096 ? strerrorname_np(error) : NULL;
+	/* The kernel's MAX_ERRNO is 4095. */
+	const char *name = result < 0 && result > -4096 ? strerrorname_np(-result) : NULL;
 
 	return name ? name : "unknown error";
 }
@@ -100,7 +103,7 @@ static const char *describe_exit(const struct model_event *event, char *text, si
 	if (event->operation == OPERATION_FAULT)
 		snprintf(text, length, "fault %s", fault_result(event->result));
 	else if (event->result < 0)
-		snprintf(text, length, "%s failed: %s", name, error_name(-event->result));
+		snprintf(text, length, "%s failed: %s", name, error_name(event->result));
 	else if (event->operation == OPERATION_READ || event->operation == OPERATION_WRITE)
 		snprintf(text, length, "%s done: %lld bytes", name, (long long)event->result);
 	else

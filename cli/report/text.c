@@ -2,6 +2,7 @@
 /* For a person: 80 columns, a race as one column per task, time downward. */
 #include <string.h>
 
+#include "common/printable.h"
 #include "probe/table.h"
 #include "report/report.h"
 
@@ -9,22 +10,46 @@
 #define TIME_WIDTH	10
 #define COLUMN_WIDTH	33
 
+/* At most length bytes of text, on this line, whatever they are. */
+static void put(FILE *file, const char *text, size_t length)
+{
+	char line[WIDTH + 1];
+
+	snprintf(line, sizeof(line), "%.*s", (int)length, text);
+	make_printable(line);
+	fputs(line, file);
+}
+
+/* How much of text goes on a line with so much room: up to a space, if there is one. */
+static size_t line_length(const char *text, size_t room)
+{
+	size_t length = strlen(text), cut;
+
+	if (length <= room)
+		return length;
+	for (cut = room; cut && text[cut] != ' '; cut--)
+		;
+	return cut ? cut : room;
+}
+
+static const char *next_line(const char *text, size_t length)
+{
+	text += length;
+	while (*text == ' ')
+		text++;
+	return text;
+}
+
 /* Print text in lines of at most WIDTH columns, each begun by indent spaces. */
 static void wrap(FILE *file, int indent, const char *text)
 {
-	size_t room = WIDTH - indent, length, cut;
+	size_t length;
 
-	while (*text) {
-		length = strlen(text);
-		if (length > room) {
-			for (cut = room; cut && text[cut] != ' '; cut--)
-				;
-			length = cut ? cut : room;
-		}
-		fprintf(file, "%*s%.*s\n", indent, "", (int)length, text);
-		text += length;
-		while (*text == ' ')
-			text++;
+	for (; *text; text = next_line(text, length)) {
+		length = line_length(text, WIDTH - indent);
+		fprintf(file, "%*s", indent, "");
+		put(file, text, length);
+		fputc('\n', file);
 	}
 }
 
@@ -44,24 +69,52 @@ static bool is_actor(const struct finding *finding, __u32 tid)
 	return false;
 }
 
+/*
+ * In TIME_WIDTH columns.  A record's place in the stream and its time are taken
+ * one after the other: times of two CPUs may be a little out of order.
+ */
+static void print_time(FILE *file, __u64 begun, __u64 time)
+{
+	__u64 since = time > begun ? time - begun : 0;
+
+	if (since < 100000000000ULL)
+		fprintf(file, "%*llu.%03llu", TIME_WIDTH - 5, (unsigned long long)(since / 1000000),
+			(unsigned long long)(since / 1000 % 1000));
+	else if (since < 1000000000000000ULL)
+		fprintf(file, "%*llu s", TIME_WIDTH - 3,
+			(unsigned long long)(since / 1000000000));
+	else
+		fprintf(file, "%*s", TIME_WIDTH - 1, "days");
+}
+
 static void print_event(FILE *file, const struct finding *finding, unsigned int i)
 {
 	const struct model_event *event = &finding->events[i];
-	unsigned int column = column_of(finding, event->tid);
+	int left = column_of(finding, event->tid) ? COLUMN_WIDTH + 1 : 0;
 	unsigned int depth = report__depth(finding->events, i);
-	__u64 since = event->time - finding->events[0].time;
+	int indent = 2 * (int)(depth < 4 ? depth : 4), deeper = indent + 2;
 	char text[96], line[128], who[16] = "";
+	const char *rest = line;
+	size_t length;
 
 	if (!is_actor(finding, event->tid))
 		snprintf(who, sizeof(who), "[%u] ", event->tid);
 	report__describe(event, text, sizeof(text));
-	snprintf(line, sizeof(line), "%*s%s%s", 2 * (int)(depth < 4 ? depth : 4), "", who, text);
-	fprintf(file, "%c%*llu.%03llu  ", (int)i == finding->moment ? '>' : ' ', TIME_WIDTH - 5,
-		(unsigned long long)(since / 1000000), (unsigned long long)(since / 1000 % 1000));
-	if (column)
-		fprintf(file, "%*s%.*s\n", COLUMN_WIDTH + 1, "", COLUMN_WIDTH, line);
-	else
-		fprintf(file, "%.*s\n", COLUMN_WIDTH, line);
+	snprintf(line, sizeof(line), "%s%s", who, text);
+	fputc((int)i == finding->moment ? '>' : ' ', file);
+	print_time(file, finding->events[0].time, event->time);
+	for (;;) {
+		length = line_length(rest, COLUMN_WIDTH - indent);
+		fprintf(file, "  %*s", left + indent, "");
+		put(file, rest, length);
+		fputc('\n', file);
+		rest = next_line(rest, length);
+		if (!*rest)
+			break;
+		/* What does not fit goes on below, a little to the right. */
+		indent = deeper;
+		fprintf(file, "%*s", TIME_WIDTH, "");
+	}
 }
 
 static void print_interleaving(FILE *file, const struct finding *finding)
@@ -71,14 +124,17 @@ static void print_interleaving(FILE *file, const struct finding *finding)
 
 	if (!finding->event_count)
 		return;
-	for (i = 0; i < finding->actor_count && i < 2; i++)
+	for (i = 0; i < finding->actor_count && i < 2; i++) {
 		snprintf(head[i], sizeof(head[i]), "%s[%u]", finding->actors[i].comm,
 			 finding->actors[i].tid);
+		make_printable(head[i]);
+	}
 	fprintf(file, "\n%*s  %-*.*s %s\n", TIME_WIDTH, "ms", COLUMN_WIDTH, COLUMN_WIDTH, head[0],
 		head[1]);
 	for (i = 0; i < finding->event_count; i++) {
 		/* A pause longer than the race itself is worth a line. */
-		if (i && finding->events[i].time - finding->events[i - 1].time > 1000000000ULL)
+		if (i && (finding->events[i].time > finding->events[i - 1].time + 1000000000ULL ||
+			  (i == 1 && finding->events_cut)))
 			fprintf(file, "%*s\n", TIME_WIDTH, "...");
 		print_event(file, finding, i);
 	}
@@ -119,10 +175,12 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 		name = model__symbol(model, address[i]);
 		if (name && is_tracing_frame(name))
 			continue;
+		fputs("    ", file);
 		if (name)
-			fprintf(file, "    %s\n", name);
+			put(file, name, WIDTH - 4);
 		else
-			fprintf(file, "    0x%llx\n", (unsigned long long)address[i]);
+			fprintf(file, "0x%llx", (unsigned long long)address[i]);
+		fputc('\n', file);
 		printed++;
 	}
 }
@@ -131,15 +189,17 @@ static void text_finding(FILE *file, const struct detector *detector,
 			 const struct finding *finding)
 {
 	const struct rule *rule = &rule_table[finding->rule];
-	char device[32], line[FINDING_SUMMARY + 64];
+	char device[32], more[48] = "", line[FINDING_SUMMARY + 64];
 
 	fprintf(file, "%s %s: %s, %s\n", rule->id, rule->name, finding->certainty, rule->severity);
-	fprintf(file, "  on %s %s, inode %llu, page %llu",
-		finding->fstype, report__device(finding->key.inode.dev, device, sizeof(device)),
-		(unsigned long long)finding->key.inode.ino, (unsigned long long)finding->index);
 	if (finding->pages > 1)
-		fprintf(file, " and the %llu after it", (unsigned long long)finding->pages - 1);
-	fprintf(file, "; fingerprint %016llx\n", (unsigned long long)finding->key.fingerprint);
+		snprintf(more, sizeof(more), " and the %llu after it",
+			 (unsigned long long)finding->pages - 1);
+	snprintf(line, sizeof(line), "on %s %s, inode %llu, page %llu%s; fingerprint %016llx",
+		 finding->fstype, report__device(finding->key.inode.dev, device, sizeof(device)),
+		 (unsigned long long)finding->key.inode.ino, (unsigned long long)finding->index,
+		 more, (unsigned long long)finding->key.fingerprint);
+	wrap(file, 2, line);
 	snprintf(line, sizeof(line), "%s.", finding->summary);
 	wrap(file, 2, line);
 	print_interleaving(file, finding);
@@ -195,10 +255,8 @@ static void print_doubts(FILE *file, const struct detector *detector,
 			 "room in the model.", (unsigned long long)loss->capacity);
 		wrap(file, 2, line);
 	}
-	if (facts->problem) {
-		snprintf(line, sizeof(line), "%s", facts->problem);
-		wrap(file, 2, line);
-	}
+	if (facts->problem)
+		wrap(file, 2, facts->problem);
 	for (i = 0; i < OBSERVED_COUNT; i++) {
 		if (!(facts->missing & OBSERVED_BIT(i)))
 			continue;
@@ -223,12 +281,15 @@ static void print_doubts(FILE *file, const struct detector *detector,
 static void text_verdict(FILE *file, const struct detector *detector,
 			 const struct report_facts *facts, enum verdict verdict)
 {
-	fprintf(file, "verdict: %s", verdict_name(verdict));
-	fprintf(file, " (%zu finding%s%s, %llu records, %llu lost)\n",
-		detector__finding_count(detector),
-		detector__finding_count(detector) == 1 ? "" : "s", facts->known ? ", known ones included" : "",
-		(unsigned long long)model__records(detector__model(detector)),
-		(unsigned long long)model__loss(detector__model(detector))->records);
+	size_t count = detector__finding_count(detector);
+	char line[160];
+
+	snprintf(line, sizeof(line), "verdict: %s (%zu finding%s%s, %llu records, %llu lost)",
+		 verdict_name(verdict), count, count == 1 ? "" : "s",
+		 facts->known ? ", known ones included" : "",
+		 (unsigned long long)model__records(detector__model(detector)),
+		 (unsigned long long)model__loss(detector__model(detector))->records);
+	wrap(file, 0, line);
 	if (facts->known)
 		fprintf(file, "  %zu of the findings are in the baseline.\n", facts->known);
 	print_doubts(file, detector, facts);
