@@ -135,6 +135,9 @@ fs: tools
 include testcases/unit/build.mk
 include testcases/build.mk
 
+lint:
+	$(Q)testcases/lint
+
 demo: setup
 	$(Q)testcases/demo
 

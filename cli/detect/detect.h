@@ -53,14 +53,17 @@ struct finding_actor {
 	const char *role;		/* what it did: "write fault", "invalidate", … */
 };
 
+/* Findings that agree in it are one. */
+struct finding_key {
+	__u64 fingerprint;		/* the same for the same race anywhere */
+	struct inode_id inode;
+};
+
 struct finding {
 	enum rule_index rule;
 	const char *certainty;		/* "observed" or "predicted" */
 	char fstype[EVENT_FSTYPE_LENGTH];
-	struct {			/* findings that agree in it are one */
-		__u64 fingerprint;	/* the same for the same race anywhere */
-		struct inode_id inode;
-	} key;
+	struct finding_key key;
 	__u64 index;			/* first page */
 	__u64 pages;
 	__u64 time;			/* ns, of the moment */

@@ -34,7 +34,7 @@ struct finding *finding__begin(struct detector *detector, enum rule_index rule,
 			       const struct model_inode *inode, __u64 index, __u64 pages,
 			       __u64 time, const char *signature)
 {
-	__typeof__(((struct finding *)0)->key) key;
+	struct finding_key key;
 	__u64 fingerprint = 0xcbf29ce484222325ULL;
 	struct finding *finding;
 
