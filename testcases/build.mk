@@ -3,9 +3,10 @@
 # What runs in a guest, and the targets that run it.  Included by the top-level
 # Makefile from the repository root.
 
-WORKLOADS := drop_dirty smoke
+WORKLOADS := drop_dirty smoke bench
 WORKLOAD_SOURCE_drop_dirty := testcases/races/drop_dirty/workload.c
 WORKLOAD_SOURCE_smoke := testcases/smoke/workload.c
+WORKLOAD_SOURCE_bench := testcases/bench/workload.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 .PHONY: workloads

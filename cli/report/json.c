@@ -144,6 +144,8 @@ static void json_verdict(FILE *file, const struct detector *detector,
 	json__object(&json, NULL);
 	json__string(&json, "type", "verdict");
 	json__string(&json, "verdict", verdict_name(verdict));
+	/* Of daxtrace-json(5). */
+	json__unsigned(&json, "format", 1);
 	json__unsigned(&json, "findings", detector__finding_count(detector));
 	json__unsigned(&json, "known", facts->known);
 	json__unsigned(&json, "records", model__records(detector__model(detector)));
