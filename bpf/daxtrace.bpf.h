@@ -52,6 +52,8 @@ struct cpu_states_map {
  */
 struct task_state {
 	__u32 announced;	/* EVENT_TASK is in the ring buffer */
+	__u32 dev;		/* of the superblock whose announcement was last seen to */
+	__u64 shutdowns;	/* how many superblocks had gone by then */
 	__u32 syncs;		/* functions of a sync that it is inside of */
 	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
 	__u32 deleting;		/* inside a function that deletes entries */
@@ -103,6 +105,9 @@ extern const volatile __u32 page_shift;		/* of the kernel's base page */
 extern const volatile __u32 wakeup_bytes;	/* wake the reader at this fill */
 extern const volatile bool filter_devices;	/* only what is in devices */
 
+/* Superblocks that have gone: a device may carry another filesystem since. */
+extern __u64 shutdowns;
+
 /*
  * Room for a record, with its header filled in, or NULL: then the loss has
  * been counted, here and for the next record of this CPU.  A program may be
@@ -139,12 +144,17 @@ static __always_inline void *record__reserve(__u32 size, __u32 type)
 }
 
 /*
- * Hand a record over.  The reader polls by time, so it is woken only when the
- * buffer fills up: a wake-up costs the traced task an interrupt.
+ * Hand a record over.  The reader polls by time, so it is woken only at the
+ * record with which the buffer becomes fuller than wakeup_bytes: a wake-up
+ * costs the traced task an interrupt.
  */
 static __always_inline void record__submit(void *record)
 {
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
+	__u64 size = ((struct event_header *)record)->size + BPF_RINGBUF_HDR_SZ;
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+
+	/* used counts this record. */
+	if (used >= wakeup_bytes && used - size < wakeup_bytes)
 		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	else
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -196,6 +206,9 @@ static __always_inline void announce(struct inode *inode)
 			state->announced = 1;
 		}
 	}
+	/* Nearly always it is the one of this task's operation before. */
+	if (state && state->dev == dev && state->shutdowns == shutdowns)
+		return;
 	if (!bpf_map_lookup_elem(&superblocks, &dev)) {
 		struct event_superblock *record;
 		__u8 one = 1;
@@ -212,6 +225,9 @@ static __always_inline void announce(struct inode *inode)
 			record__submit(record);
 			bpf_map_update_elem(&superblocks, &dev, &one, BPF_ANY);
 		}
+	} else if (state) {
+		state->shutdowns = shutdowns;
+		state->dev = dev;
 	}
 }
 

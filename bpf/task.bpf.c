@@ -18,6 +18,8 @@ const volatile __u32 page_shift = 12;
 const volatile __u32 wakeup_bytes = 4096;
 const volatile bool filter_devices = false;
 
+__u64 shutdowns;
+
 /* A task that has been announced has a new name (exec, PR_SET_NAME). */
 SEC("tp_btf/task_rename")
 int BPF_PROG(task__rename, struct task_struct *task, const char *comm)
@@ -37,5 +39,6 @@ int BPF_PROG(superblock__shutdown, struct super_block *sb)
 	__u32 dev = sb->s_dev;
 
 	bpf_map_delete_elem(&superblocks, &dev);
+	__sync_fetch_and_add(&shutdowns, 1);
 	return 0;
 }
