@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Unit tests: they need no kernel, no privileges and no VM.  Included by the
-# top-level Makefile from the repository root, with O (output folder).
+# Unit tests: they need no kernel, no privileges and no VM, but for the tests of
+# the program (cli_*) what builds it: clang, bpftool.  Included by the top-level
+# Makefile from the repository root, with O (output folder) and VERSION.
 #
 #   make unit         build and run them all; $(O)/unit/summary has the counts
 #   make unit-bench   how fast a trace is written and read
@@ -11,8 +12,10 @@
 # is linked with to UNIT_SRC_NAME.  A test that needs the output of another
 # rule adds it to UNIT_DEP_NAME.
 
+O ?= build
+
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
-	detect_sync
+	detect_sync cli_report cli_check cli_error
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -25,12 +28,26 @@ UNIT_SRC_detect := $(UNIT_SRC_rules) testcases/unit/detect_world.c
 UNIT_SRC_detect_lost := $(UNIT_SRC_detect)
 UNIT_SRC_detect_sync := $(UNIT_SRC_detect)
 
+# What a user sees of the whole program, which is built with the sanitizers for it.
+UNIT_PROGRAM := $(O)/unit/daxtrace
+UNIT_SRC_cli_report := testcases/unit/program.c $(wildcard cli/model/*.c) $(UNIT_SRC_story)
+UNIT_DEP_cli_report := $(UNIT_PROGRAM)
+UNIT_CFLAGS_cli_report := -DUNIT_PROGRAM='"$(UNIT_PROGRAM)"'
+UNIT_LIBS_cli_report := -ljson-c
+UNIT_SRC_cli_check := $(UNIT_SRC_cli_report)
+UNIT_DEP_cli_check := $(UNIT_PROGRAM)
+UNIT_CFLAGS_cli_check := $(UNIT_CFLAGS_cli_report)
+UNIT_LIBS_cli_check := -ljson-c
+UNIT_SRC_cli_error := $(UNIT_SRC_cli_report)
+UNIT_DEP_cli_error := $(UNIT_PROGRAM)
+UNIT_CFLAGS_cli_error := $(UNIT_CFLAGS_cli_report)
+UNIT_LIBS_cli_error := -ljson-c
+
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
 FUZZ_TESTS := trace
 FUZZ_SRC_trace := $(UNIT_SRC_trace)
 FUZZ_SECONDS ?= 120
 
-O ?= build
 UNIT_CC ?= gcc
 FUZZ_CC ?= clang-16
 UNIT_INCLUDE := -std=gnu11 -I. -Icli -D_GNU_SOURCE
@@ -51,6 +68,23 @@ unit-build: $(UNIT_PROGRAMS)
 
 unit: $(UNIT_PROGRAMS)
 	$(UNIT_QUIET)testcases/unit/run $(O)/unit $(UNIT_PROGRAMS)
+
+UNIT_CLI_OBJECTS := $(patsubst cli/%.c,$(O)/unit/cli/%.o,$(sort $(wildcard cli/*/*.c)))
+
+$(O)/unit/cli/%.o: cli/%.c $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -I$(O) -DDAXTRACE_VERSION='"$(VERSION)"' -c -o $@ $<
+
+$(O)/unit/cli/probe/probe.o: $(O)/daxtrace.skel.h
+
+$(UNIT_PROGRAM): $(UNIT_CLI_OBJECTS)
+	@echo "  UNIT     daxtrace"
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $^ -lbpf -lelf -lz -lzstd -lm
+
+$(O)/unit/story_write: testcases/unit/story_write.c $(UNIT_SRC_rules) $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  UNIT     story_write"
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -o $@ testcases/unit/story_write.c $(UNIT_SRC_rules) $(UNIT_LIBS)
 
 # $(1): name of the test
 define unit_program
