@@ -5,6 +5,7 @@
  *   block 0               superblock
  *   block 1 .. J          journal (jbd2; its own superblock is block 1)
  *   then, per group       block bitmap, inode bitmap, inode table, data
+ *   last of group 0       backup of the superblock (REFDAX_COMPAT_BACKUP)
  *
  * Groups have a fixed size of REFDAX_BLOCKS_PER_GROUP blocks and are counted
  * from block 0; group 0 also holds the superblock and the journal, so its own
@@ -79,7 +80,12 @@ REFDAX_SIZE_ASSERT(struct refdax_header, 32);
  * Features. Unknown compat bits may be ignored, unknown ro_compat bits forbid
  * writing, unknown incompat bits forbid mounting.
  */
-#define REFDAX_COMPAT_ALL	0ULL
+/*
+ * The last block of group 0 is a copy of the superblock as mkfs.refdax wrote it
+ * (with its own number in the header), in use in the bitmap. The module leaves it alone.
+ */
+#define REFDAX_COMPAT_BACKUP	(1ULL << 0)
+#define REFDAX_COMPAT_ALL	REFDAX_COMPAT_BACKUP
 #define REFDAX_RO_COMPAT_ALL	0ULL
 /* Directories are extent trees keyed by siphash-2-4 of the name (see refdax_dir_block). */
 #define REFDAX_INCOMPAT_HASHDIR	(1ULL << 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What mkfs.refdax and fsck.refdax share: checksums. */
+/* What mkfs.refdax and fsck.refdax share: checksums, and an empty journal. */
 #include <string.h>
 
 #include "common.h"
@@ -60,4 +60,20 @@ uint32_t jbd2_super_crc(const struct jbd2_super *super)
 
 	copy.s_checksum = 0;
 	return htobe32(crc32c(~0U, &copy, sizeof(copy)));
+}
+
+void jbd2_init_super(struct jbd2_super *super, uint32_t blocks, const uint8_t uuid[16])
+{
+	super->h_magic = htobe32(JBD2_MAGIC);
+	super->h_blocktype = htobe32(JBD2_SUPERBLOCK_V2);
+	super->s_blocksize = htobe32(REFDAX_BLOCK_SIZE);
+	/* Block numbers count from the start of the device, see journal.c of the module. */
+	super->s_maxlen = htobe32(REFDAX_JOURNAL_BLOCK + blocks);
+	super->s_first = htobe32(REFDAX_JOURNAL_BLOCK + 1);
+	super->s_sequence = htobe32(1);
+	super->s_feature_incompat = htobe32(JBD2_INCOMPAT_REVOKE | JBD2_INCOMPAT_64BIT |
+					    JBD2_INCOMPAT_CSUM_V3);
+	super->s_checksum_type = JBD2_CRC32C;
+	memcpy(super->s_uuid, uuid, sizeof(super->s_uuid));
+	super->s_nr_users = htobe32(1);
 }

@@ -57,5 +57,13 @@ REFDAX_SIZE_ASSERT(struct jbd2_super, 1024);
 
 /* Computed as jbd2_superblock_csum(); in the order of the medium. */
 uint32_t jbd2_super_crc(const struct jbd2_super *super);
+/* The superblock of an empty journal of so many blocks. @super is zero; its checksum is left out. */
+void jbd2_init_super(struct jbd2_super *super, uint32_t blocks, const uint8_t uuid[16]);
+
+/* Block of the backup superblock: the last one of the first group. */
+static inline uint64_t refdax_backup_block(uint64_t blocks)
+{
+	return (blocks < REFDAX_BLOCKS_PER_GROUP ? blocks : REFDAX_BLOCKS_PER_GROUP) - 1;
+}
 
 #endif

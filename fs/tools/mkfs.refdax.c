@@ -282,18 +282,7 @@ static void write_journal(int fd, const struct options *options, uint32_t blocks
 	/* Old log blocks with a matching sequence number could be taken for new ones. */
 	for (i = 1; i < blocks; i++)
 		write_blocks(fd, options->device, zeroes, REFDAX_JOURNAL_BLOCK + i, 1);
-	super->h_magic = htobe32(JBD2_MAGIC);
-	super->h_blocktype = htobe32(JBD2_SUPERBLOCK_V2);
-	super->s_blocksize = htobe32(REFDAX_BLOCK_SIZE);
-	/* Block numbers count from the start of the device, see journal.c of the module. */
-	super->s_maxlen = htobe32(REFDAX_JOURNAL_BLOCK + blocks);
-	super->s_first = htobe32(REFDAX_JOURNAL_BLOCK + 1);
-	super->s_sequence = htobe32(1);
-	super->s_feature_incompat = htobe32(JBD2_INCOMPAT_REVOKE | JBD2_INCOMPAT_64BIT |
-					    JBD2_INCOMPAT_CSUM_V3);
-	super->s_checksum_type = JBD2_CRC32C;
-	memcpy(super->s_uuid, options->uuid, sizeof(super->s_uuid));
-	super->s_nr_users = htobe32(1);
+	jbd2_init_super(super, blocks, options->uuid);
 	super->s_checksum = jbd2_super_crc(super);
 	write_blocks(fd, options->device, block, REFDAX_JOURNAL_BLOCK, 1);
 }
@@ -309,7 +298,8 @@ static void write_group(int fd, const struct options *options, uint32_t seed, ui
 	memset(&bitmap, 0, sizeof(bitmap));
 	init_header(&bitmap.b_header, REFDAX_MAGIC_BLOCKS, start + meta, group);
 	set_bits(bitmap.b_bits, 0, meta + REFDAX_GROUP_OVERHEAD);
-	set_bits(bitmap.b_bits, length, REFDAX_BLOCKS_PER_GROUP);
+	/* The last block of the first group is the backup superblock. */
+	set_bits(bitmap.b_bits, group ? length : length - 1, REFDAX_BLOCKS_PER_GROUP);
 	write_metadata(fd, options, seed, &bitmap);
 
 	memset(&bitmap, 0, sizeof(bitmap));
@@ -399,6 +389,7 @@ int main(int argc, char **argv)
 	init_header(&super.s_header, REFDAX_MAGIC_SUPER, REFDAX_SUPER_BLOCK, 0);
 	super.s_version = htole32(REFDAX_VERSION);
 	super.s_block_size = htole32(REFDAX_BLOCK_SIZE);
+	super.s_compat = htole64(REFDAX_COMPAT_BACKUP);
 	super.s_incompat = htole64(REFDAX_INCOMPAT_HASHDIR);
 	memcpy(super.s_uuid, options.uuid, sizeof(super.s_uuid));
 	if (options.label)
@@ -413,6 +404,11 @@ int main(int argc, char **argv)
 	super.s_state = htole32(REFDAX_STATE_CLEAN);
 	random_bytes(super.s_hash_key, sizeof(super.s_hash_key));
 	super.s_mkfs_time = htole64(time(NULL));
+	super.s_header.h_block = htole64(refdax_backup_block(blocks));
+	write_metadata(fd, &options, seed, &super);
+	if (fsync(fd))
+		fail(STATUS_FAILED, "cannot write %s: %s", options.device, strerror(errno));
+	super.s_header.h_block = htole64(REFDAX_SUPER_BLOCK);
 	write_metadata(fd, &options, seed, &super);
 	if (fsync(fd) || close(fd))
 		fail(STATUS_FAILED, "cannot write %s: %s", options.device, strerror(errno));

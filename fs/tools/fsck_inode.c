@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* fsck.refdax: inodes, what they claim, and the orphan list. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "fsck.h"
+
+/* MAX_LFS_FILESIZE of a 64-bit kernel */
+#define SIZE_LIMIT	((uint64_t)INT64_MAX)
+
+static uint64_t inode_block(const struct fsck *f, uint64_t ino)
+{
+	return group_meta(f, (ino - 1) / REFDAX_INODES_PER_GROUP) + 2 +
+	       (ino - 1) % REFDAX_INODES_PER_GROUP / REFDAX_INODES_PER_BLOCK;
+}
+
+bool read_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
+
+	if (!read_block(f, inode_block(f, ino), table))
+		return false;
+	*raw = table[(ino - 1) % REFDAX_INODES_PER_GROUP % REFDAX_INODES_PER_BLOCK];
+	return true;
+}
+
+void write_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
+
+	if (raw->i_mode)
+		raw->i_crc = htole32(refdax_inode_crc(f->seed, ino, raw));
+	read_block(f, inode_block(f, ino), table);
+	table[(ino - 1) % REFDAX_INODES_PER_GROUP % REFDAX_INODES_PER_BLOCK] = *raw;
+	write_block(f, inode_block(f, ino), table);
+	f->changed = true;
+}
+
+static bool is_zero(const void *data, size_t size)
+{
+	const uint8_t *p = data;
+
+	while (size--)
+		if (*p++)
+			return false;
+	return true;
+}
+
+static bool type_valid(uint16_t mode)
+{
+	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || S_ISCHR(mode) ||
+	       S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
+static bool is_inline(const struct refdax_inode *raw)
+{
+	return le32toh(raw->i_flags) & REFDAX_FL_INLINE;
+}
+
+/* True if there was one that is to be corrected, and was. */
+static bool check_times(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	struct refdax_time *times[] = { &raw->i_atime, &raw->i_mtime, &raw->i_ctime,
+					&raw->i_crtime };
+	bool dirty = false;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		if (le32toh(times[i]->t_nsec) < 1000000000)
+			continue;
+		if (problem(f, SAFE, "inode %" PRIu64 ": a time has %u nanoseconds", ino,
+			    le32toh(times[i]->t_nsec))) {
+			times[i]->t_nsec = 0;
+			dirty = true;
+		}
+	}
+	return dirty;
+}
+
+/* Fields that mean something without any other block. */
+static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	uint16_t mode = le16toh(raw->i_mode);
+	uint32_t flags = le32toh(raw->i_flags);
+	uint64_t parent = le64toh(raw->i_parent);
+	uint64_t next = le64toh(raw->i_next_orphan);
+	bool dirty = check_times(f, ino, raw);
+
+	if ((flags & ~REFDAX_FL_ALL || (flags & REFDAX_FL_INLINE && !S_ISLNK(mode))) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has unknown flags, 0x%x", ino, flags)) {
+		flags &= REFDAX_FL_ALL;
+		if (!S_ISLNK(mode))
+			flags &= ~REFDAX_FL_INLINE;
+		raw->i_flags = htole32(flags);
+		dirty = true;
+	}
+	if (ino == REFDAX_ROOT_INO ? parent != ino : S_ISDIR(mode) ? !ino_valid(f, parent) : parent) {
+		if (problem(f, SAFE, "inode %" PRIu64 ": its parent cannot be %" PRIu64, ino, parent)) {
+			raw->i_parent = htole64(S_ISDIR(mode) ? REFDAX_ROOT_INO : 0);
+			dirty = true;
+		}
+	}
+	if (next && !ino_valid(f, next) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": %" PRIu64 " cannot follow it on the orphan list",
+		    ino, next)) {
+		raw->i_next_orphan = 0;
+		dirty = true;
+	}
+	if (S_ISREG(mode) && le64toh(raw->i_size) > SIZE_LIMIT &&
+	    problem(f, LOSSY, "inode %" PRIu64 ": no file can have %" PRIu64 " bytes", ino,
+		    le64toh(raw->i_size))) {
+		raw->i_size = 0;
+		dirty = true;
+	}
+	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) &&
+	    !is_zero(raw->i_root, sizeof(raw->i_root)) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": a special file has no blocks", ino)) {
+		memset(raw->i_root, 0, sizeof(raw->i_root));
+		dirty = true;
+	}
+	return dirty;
+}
+
+static bool symlink_good(struct fsck *f, uint64_t ino, const struct refdax_inode *raw,
+			 const struct extent_list *extents)
+{
+	struct refdax_symlink_block block;
+	uint64_t size = le64toh(raw->i_size);
+
+	if (is_inline(raw))
+		return size && size <= REFDAX_SYMLINK_INLINE &&
+		       strnlen((const char *)raw->i_root, REFDAX_ROOT_BYTES) == size;
+	return size && size <= REFDAX_SYMLINK_MAX && extents->count == 1 &&
+	       !extents->x[0].logical && extents->x[0].count == 1 &&
+	       read_block(f, extents->x[0].physical, &block) &&
+	       le32toh(block.l_header.h_magic) == REFDAX_MAGIC_SYMLINK &&
+	       le64toh(block.l_header.h_block) == extents->x[0].physical &&
+	       le64toh(block.l_header.h_owner) == ino &&
+	       block.l_header.h_generation == raw->i_generation &&
+	       le32toh(block.l_header.h_crc) == refdax_block_crc(f->seed, &block) &&
+	       strnlen((const char *)block.l_target, sizeof(block.l_target)) == size;
+}
+
+/* A block of a directory says whose it is; what does not is left to others to claim. */
+static bool claim_directory(struct fsck *f, uint64_t ino, const struct refdax_inode *raw,
+			    const struct extent_list *extents)
+{
+	struct refdax_header *header = zalloc(REFDAX_BLOCK_SIZE);
+	bool alone = true;
+	uint32_t j;
+	size_t i;
+
+	for (i = 0; i < extents->count; i++) {
+		for (j = 0; j < extents->x[i].count; j++) {
+			uint64_t block = extents->x[i].physical + j;
+
+			if (read_block(f, block, header) &&
+			    le32toh(header->h_magic) == REFDAX_MAGIC_DIR &&
+			    le64toh(header->h_block) == block && le64toh(header->h_owner) == ino &&
+			    header->h_generation == raw->i_generation && !claim(f, block, 1))
+				alone = false;
+		}
+	}
+	free(header);
+	return alone;
+}
+
+/* What the tree of a file, a directory or a long symlink claims. */
+static bool check_blocks(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
+			 struct inode_state *state, bool *lost)
+{
+	uint64_t blocks = 0, size = 0;
+	struct extent_list extents;
+	struct block_list nodes;
+	bool dirty = false, alone = true;
+	const char *what;
+	size_t i;
+
+	what = walk_tree(f, ino, raw, &extents, &nodes);
+	for (i = 0; i < extents.count; i++)
+		size += extents.x[i].count;
+	blocks = nodes.count + size;
+	if (state->type == S_IFLNK >> 12 && !symlink_good(f, ino, raw, &extents)) {
+		*lost = problem(f, LOSSY, "inode %" PRIu64 ": the target of this symbolic link is lost, it is to go",
+				ino);
+		/* For the rest of this round it is as if it had gone. */
+		state->type = 0;
+		goto out;
+	}
+	if (what && problem(f, LOSSY, "inode %" PRIu64 ": its extent tree is damaged (%s), %" PRIu64 " blocks remain",
+			    ino, what, size))
+		state->flags |= INODE_TREE;
+
+	for (i = 0; i < nodes.count; i++)
+		if (!claim(f, nodes.block[i], 1))
+			alone = false;
+	if (state->type == S_IFDIR >> 12)
+		alone = claim_directory(f, ino, raw, &extents) && alone;
+	else
+		for (i = 0; i < extents.count; i++)
+			if (!claim(f, extents.x[i].physical, extents.x[i].count))
+				alone = false;
+	if (!alone && problem(f, LOSSY, "inode %" PRIu64 ": some of its blocks belong to others as well; it gets copies of its own",
+			      ino))
+		state->flags |= INODE_SHARED;
+
+	if (!what && le64toh(raw->i_blocks) != blocks &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has %" PRIu64 " blocks, and says %" PRIu64, ino,
+		    blocks, le64toh(raw->i_blocks))) {
+		raw->i_blocks = htole64(blocks);
+		dirty = true;
+	}
+	if (!what && state->type == S_IFDIR >> 12 &&
+	    le64toh(raw->i_size) != size * REFDAX_BLOCK_SIZE &&
+	    problem(f, SAFE, "directory %" PRIu64 ": it has %" PRIu64 " bytes, and says %" PRIu64,
+		    ino, size * REFDAX_BLOCK_SIZE, le64toh(raw->i_size))) {
+		raw->i_size = htole64(size * REFDAX_BLOCK_SIZE);
+		dirty = true;
+	}
+out:
+	free(extents.x);
+	free(nodes.block);
+	return dirty;
+}
+
+/* True: the inode was changed, and is to be written. */
+static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	uint16_t mode = le16toh(raw->i_mode);
+	bool dirty, bad_crc, lost = false;
+	struct inode_state *state;
+
+	if (is_zero(raw, sizeof(*raw)))
+		return false;
+	if (!ino_valid(f, ino))
+		lost = problem(f, LOSSY, "inode %" PRIu64 ": it is reserved, and in use", ino);
+	else if (!mode)
+		lost = problem(f, SAFE, "inode %" PRIu64 ": it is free, and not empty", ino);
+	else if (!type_valid(mode))
+		lost = problem(f, LOSSY, "inode %" PRIu64 ": nothing has the type %o, it is to go",
+			       ino, mode & S_IFMT);
+	if (!ino_valid(f, ino) || !type_valid(mode)) {
+		if (lost)
+			memset(raw, 0, sizeof(*raw));
+		return lost;
+	}
+
+	bad_crc = le32toh(raw->i_crc) != refdax_inode_crc(f->seed, ino, raw);
+	dirty = check_fields(f, ino, raw);
+	state = make_inode(f, ino);
+	state->type = mode >> 12;
+	state->parent = le64toh(raw->i_parent);
+	state->nlink = le32toh(raw->i_nlink);
+	state->links = S_ISDIR(mode) ? 2 : 0;
+	if (raw->i_next_orphan)
+		state->flags |= INODE_FOLLOWED;
+	if (S_ISLNK(mode) && is_inline(raw)) {
+		if (!symlink_good(f, ino, raw, NULL)) {
+			lost = problem(f, LOSSY, "inode %" PRIu64 ": the target of this symbolic link is lost, it is to go",
+				       ino);
+			state->type = 0;
+		}
+	} else if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) {
+		dirty |= check_blocks(f, ino, raw, state, &lost);
+	}
+	if (lost) {
+		memset(raw, 0, sizeof(*raw));
+		return true;
+	}
+	if (bad_crc && state->type &&
+	    problem(f, LOSSY, "inode %" PRIu64 ": it has a wrong checksum, and everything in it seems to be right",
+		    ino))
+		dirty = true;
+	if (state->type)
+		f->inodes_used++;
+	return dirty;
+}
+
+static void check_root(struct fsck *f)
+{
+	struct inode_state *state = get_inode(f, REFDAX_ROOT_INO);
+	struct refdax_time now = { .t_sec = htole64(time(NULL)) };
+	struct refdax_inode raw = {
+		.i_mode = htole16(S_IFDIR | 0755),
+		.i_nlink = htole32(2),
+		.i_parent = htole64(REFDAX_ROOT_INO),
+		.i_atime = now, .i_mtime = now, .i_ctime = now, .i_crtime = now,
+	};
+
+	if (state && state->type == S_IFDIR >> 12)
+		return;
+	if (problem(f, LOSSY, "there is no root directory; it is made again, and what was in it goes to lost+found"))
+		write_inode(f, REFDAX_ROOT_INO, &raw);
+	/* For this round: with nothing in it. */
+	state = make_inode(f, REFDAX_ROOT_INO);
+	memset(state, 0, sizeof(*state));
+	state->type = S_IFDIR >> 12;
+	state->parent = REFDAX_ROOT_INO;
+	state->nlink = 2;
+	state->links = 2;
+}
+
+void check_inodes(struct fsck *f)
+{
+	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
+	uint64_t block, ino = 1;
+	uint32_t group, i, j;
+
+	for (group = 0; group < f->groups; group++) {
+		for (i = 0; i < REFDAX_INODE_TABLE_BLOCKS; i++) {
+			bool dirty = false;
+
+			block = group_meta(f, group) + 2 + i;
+			if (!read_block(f, block, table))
+				dirty = problem(f, LOSSY, "inodes %" PRIu64 " to %" PRIu64 " cannot be read, they are to go",
+					ino, ino + REFDAX_INODES_PER_BLOCK - 1);
+			for (j = 0; j < REFDAX_INODES_PER_BLOCK; j++, ino++) {
+				if (!check_inode(f, ino, &table[j]))
+					continue;
+				if (table[j].i_mode)
+					table[j].i_crc = htole32(refdax_inode_crc(f->seed, ino,
+										  &table[j]));
+				dirty = true;
+			}
+			if (dirty) {
+				write_block(f, block, table);
+				f->changed = true;
+			}
+		}
+	}
+	check_root(f);
+}
+
+/* Why inode @ino cannot be on the orphan list. */
+static const char *orphan_problem(struct fsck *f, uint64_t ino, struct inode_state *state)
+{
+	if (!ino_valid(f, ino) || ino == REFDAX_ROOT_INO)
+		return "which does not exist";
+	if (!state || !state->type)
+		return "which is not in use";
+	if (state->flags & INODE_ORPHAN)
+		return "which is on it already";
+	if (state->nlink && state->type != S_IFREG >> 12)
+		return "which has links and is not a file";
+	return NULL;
+}
+
+void check_orphans(struct fsck *f)
+{
+	uint64_t ino = le64toh(f->super.s_last_orphan);
+	struct refdax_inode raw;
+	const char *what = NULL;
+
+	while (ino) {
+		struct inode_state *state = ino <= f->max_ino ? get_inode(f, ino) : NULL;
+
+		what = orphan_problem(f, ino, state);
+		if (what || !read_inode(f, ino, &raw))
+			break;
+		state->flags |= INODE_ORPHAN;
+		ino = le64toh(raw.i_next_orphan);
+	}
+	if (what && problem(f, SAFE, "the orphan list leads to inode %" PRIu64 ", %s; the list is dropped",
+			    ino, what)) {
+		f->super.s_last_orphan = 0;
+		store_super(f);
+		f->changed = true;
+		/* What was on it is found in the next round. */
+		return;
+	}
+	for (ino = next_inode(f, 0); ino; ino = next_inode(f, ino)) {
+		struct inode_state *state = get_inode(f, ino);
+
+		if ((state->flags & (INODE_FOLLOWED | INODE_ORPHAN)) == INODE_FOLLOWED &&
+		    problem(f, SAFE, "inode %" PRIu64 ": it is not on the orphan list, and has a successor there",
+			    ino) && read_inode(f, ino, &raw)) {
+			raw.i_next_orphan = 0;
+			write_inode(f, ino, &raw);
+		}
+	}
+}
+
+/* Append a stretch, as part of the last extent if it can be. */
+static void append(struct extent_list *list, struct extent x)
+{
+	struct extent *last = list->count ? &list->x[list->count - 1] : NULL;
+
+	if (last && last->logical + last->count == x.logical &&
+	    last->physical + last->count == x.physical && last->flags == x.flags &&
+	    last->count + x.count <= REFDAX_EXTENT_MAX) {
+		last->count += x.count;
+		return;
+	}
+	list->x = grow(list->x, list->count, &list->room, sizeof(*list->x));
+	list->x[list->count++] = x;
+}
+
+/*
+ * Give each block that others claim as well a copy. When the space is used up
+ * what cannot be copied becomes a hole.
+ */
+static void unshare(struct fsck *f, uint64_t ino, const struct extent_list *from,
+		    struct extent_list *to, bool *full)
+{
+	uint8_t data[REFDAX_BLOCK_SIZE];
+	uint64_t holes = 0;
+	uint32_t j;
+	size_t i;
+
+	for (i = 0; i < from->count; i++) {
+		for (j = 0; j < from->x[i].count; j++) {
+			struct extent x = from->x[i];
+
+			x.logical += j;
+			x.physical += j;
+			x.count = 1;
+			if (is_shared(f, x.physical)) {
+				uint64_t copy = *full ? 0 : allocate_block(f);
+
+				if (!copy) {
+					*full = true;
+					holes += from->x[i].count - j;
+					break;
+				}
+				if (!x.flags) {
+					read_block(f, x.physical, data);
+					write_block(f, copy, data);
+				}
+				x.physical = copy;
+			}
+			append(to, x);
+		}
+	}
+	if (holes)
+		say(f, "inode %" PRIu64 ": no space for copies of %" PRIu64 " blocks, they read as zeroes now",
+		    ino, holes);
+}
+
+/* A long symlink whose block is not its own. */
+static void copy_symlink(struct fsck *f, uint64_t ino, struct extent *x, uint32_t generation)
+{
+	uint8_t data[REFDAX_BLOCK_SIZE];
+	uint64_t copy = allocate_block(f);
+
+	if (!copy || !read_block(f, x->physical, data))
+		return;
+	write_metadata(f, REFDAX_MAGIC_SYMLINK, copy, ino, generation, data);
+	x->physical = copy;
+}
+
+static void repair_tree(struct fsck *f, uint64_t ino, struct inode_state *state, bool *full)
+{
+	struct extent_list extents, own = { 0 };
+	struct block_list nodes;
+	struct refdax_inode raw;
+
+	if (!read_inode(f, ino, &raw))
+		return;
+	walk_tree(f, ino, &raw, &extents, &nodes);
+	if (state->type == S_IFREG >> 12)
+		unshare(f, ino, &extents, &own, full);
+	else if (extents.count && is_shared(f, extents.x[0].physical))
+		copy_symlink(f, ino, &extents.x[0], le32toh(raw.i_generation));
+	if (build_tree(f, ino, &raw, state->type == S_IFREG >> 12 ? &own : &extents))
+		write_inode(f, ino, &raw);
+	else
+		beyond_repair(f, "inode %" PRIu64 ": no space to build its extent tree anew", ino);
+	free(extents.x);
+	free(nodes.block);
+	free(own.x);
+}
+
+/* Everything is claimed that anything reaches: from here on blocks can be allocated. */
+void repair_trees(struct fsck *f)
+{
+	bool full = false;
+	uint64_t ino;
+
+	for (ino = next_inode(f, 0); ino; ino = next_inode(f, ino)) {
+		struct inode_state *state = get_inode(f, ino);
+
+		/* Directories are built anew with their entries. */
+		if (state->flags & (INODE_TREE | INODE_SHARED) && state->type != S_IFDIR >> 12)
+			repair_tree(f, ino, state, &full);
+	}
+}
