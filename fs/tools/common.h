@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "refdax_fs.h"
+#include "../refdax_fs.h"
 
 /* crc32c as the kernel's crc32c(): no inversion before or after. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size);

@@ -259,7 +259,8 @@ static bool build_directory(struct fsck *f, uint64_t ino, struct entry_list *lis
 		if (!list->entry[i].drop)
 			list->entry[kept++] = list->entry[i];
 	list->count = kept;
-	qsort(list->entry, list->count, list->count ? sizeof(*list->entry) : 1, compare_entries);
+	if (list->count)
+		qsort(list->entry, list->count, sizeof(*list->entry), compare_entries);
 
 	for (done = 0; done < list->count && ok; done += count) {
 		uint64_t block = allocate_block(f), hash = list->entry[done].hash;
