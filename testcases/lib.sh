@@ -80,7 +80,7 @@ make_filesystem() {
 		# counts came with 5.19.
 		mkfs.xfs -q -f -m reflink=0 -i nrext64=0 "$device" ;;
 	refdax)
-		load_refdax && "$build/fs/tools/mkfs.refdax" -f "$device" >/dev/null ;;
+		load_refdax && "$build/fs/mkfs.refdax" -f "$device" >/dev/null ;;
 	esac && mount -t "$type" -o dax=always "$device" "$mount_point"
 }
 
