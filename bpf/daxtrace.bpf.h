@@ -104,6 +104,7 @@ extern struct stacks_map stacks SEC(".maps");
 extern const volatile __u32 page_shift;		/* of the kernel's base page */
 extern const volatile __u32 wakeup_bytes;	/* wake the reader at this fill */
 extern const volatile bool filter_devices;	/* only what is in devices */
+extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 
 /* Superblocks that have gone: a device may carry another filesystem since. */
 extern __u64 shutdowns;

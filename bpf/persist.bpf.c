@@ -32,11 +32,6 @@ int BPF_PROG(mkclean__mapping, struct address_space *mapping, unsigned long inde
 	return 0;
 }
 
-/* Where the direct map begins; an address in it, less this, is physical. */
-extern const void page_offset_base __ksym __weak;
-
-#define PAGE_OFFSET_FIXED 0xffff888000000000ULL	/* without CONFIG_RANDOMIZE_MEMORY */
-
 /*
  * CPU caches over a range are written back.  There is no inode here; the model
  * finds the pages by their frames.
@@ -46,7 +41,7 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 {
 	struct event_flush *record;
 	struct task_state *state;
-	__u64 base = PAGE_OFFSET_FIXED, offset;
+	__u64 offset = (__u64)address - direct_map;
 
 	if (filter_devices) {
 		/* Of which filesystem it is, only the writeback around it knows. */
@@ -54,9 +49,6 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 		if (!state || !state->writeback)
 			return 0;
 	}
-	if (&page_offset_base)
-		bpf_probe_read_kernel(&base, sizeof(base), &page_offset_base);
-	offset = (__u64)address - base;
 	record = record__reserve(sizeof(*record), EVENT_FLUSH);
 	if (!record)
 		return 0;

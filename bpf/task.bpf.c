@@ -17,6 +17,7 @@ struct stacks_map stacks SEC(".maps");
 const volatile __u32 page_shift = 12;
 const volatile __u32 wakeup_bytes = 4096;
 const volatile bool filter_devices = false;
+const volatile __u64 direct_map = 0;
 
 __u64 shutdowns;
 

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "common/log.h"
+#include "probe/directmap.h"
 #include "probe/probe.h"
 #include "probe/resolve.h"
 #include "daxtrace.skel.h"
@@ -37,6 +38,7 @@ struct probe {
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
 	size_t buffer_bytes;
+	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
 	int stacks_fd, states_fd;
 	int cpu_count;
@@ -196,6 +198,8 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	err = err ?: set_constant(probe->object, "page_shift", &shift, sizeof(shift));
 	err = err ?: set_constant(probe->object, "wakeup_bytes", &wakeup, sizeof(wakeup));
 	err = err ?: set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
+	err = err ?: set_constant(probe->object, "direct_map", &probe->direct_map,
+				  sizeof(probe->direct_map));
 	return err;
 }
 
@@ -381,6 +385,13 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	probe->buffer_bytes = options->buffer_bytes ? power_of_two(options->buffer_bytes) :
 						      default_buffer_bytes();
 	resolve_all(btf, probe->status, options->hidden);
+	if (!direct_map__base(&probe->direct_map)) {
+		/* Addresses that cannot be told from one another would be worse than none. */
+		probe->status[OBSERVED_FLUSH].way = -1;
+		snprintf(probe->status[OBSERVED_FLUSH].reason,
+			 sizeof(probe->status[OBSERVED_FLUSH].reason),
+			 "/proc/kcore does not say where the direct map is");
+	}
 	/* Each round that does not end it gives up one way of one event. */
 	while ((err = try_ways(probe, btf, options)) == 1)
 		drop_object(probe);

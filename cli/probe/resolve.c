@@ -109,27 +109,9 @@ static bool is_hidden(const char *const *hidden, const char *target)
 
 /*
  * A function that the compiler cloned (.isra, .constprop) has lost arguments of
- * its prototype, and BTF leaves it out: its symbol is all that tells of it.
+ * its prototype, and BTF leaves it out.  Whether there is one, attaching tells:
+ * to look for it in /proc/kallsyms takes longer than all the rest.
  */
-static bool symbol_exists(const char *name)
-{
-	size_t length = strlen(name);
-	char line[512], *found;
-	bool exists = false;
-	FILE *file;
-
-	file = fopen("/proc/kallsyms", "re");
-	while (file && !exists && fgets(line, sizeof(line), file)) {
-		/* "ffffffff818396b0 t dax_disassociate_entry.isra.0" */
-		found = strchr(line, ' ');
-		exists = found && strlen(found) > 3 && !strncmp(found + 3, name, length) &&
-			 strchr(" \t\n", found[3 + length]);
-	}
-	if (file)
-		fclose(file);
-	return exists;
-}
-
 static bool way_exists(const struct btf *btf, const struct probe_way *way,
 		       const char *const *hidden, char *reason, size_t length)
 {
@@ -147,12 +129,8 @@ static bool way_exists(const struct btf *btf, const struct probe_way *way,
 			append(reason, length, "%s is hidden by request", p->target);
 			return false;
 		}
-		if (p->mechanism == PROBE_KPROBE) {
-			if (symbol_exists(p->target))
-				continue;
-			append(reason, length, "no symbol %s", p->target);
-			return false;
-		}
+		if (p->mechanism == PROBE_KPROBE)
+			continue;
 		prototype = find_prototype(btf, p->mechanism, p->target, &skip);
 		if (!prototype) {
 			append(reason, length, "no %s %s", p->mechanism == PROBE_TP_BTF ?
