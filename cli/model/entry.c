@@ -73,6 +73,7 @@ static void forget(struct model *model, struct model_entry *entry)
 		model->huge_entries--;
 	DL_DELETE(entry->key.inode->entries, entry);
 	entry->key.inode->entry_count--;
+	entry->key.inode->small_count -= !entry->order;
 	HASH_DEL(model->entries, entry);
 	pool__put(&model->entry_pool, entry);
 }
@@ -89,6 +90,8 @@ static void each_small(struct model *model, struct model_inode *inode, __u64 fir
 	struct model_entry *entry, *next;
 	__u64 count, i;
 
+	if (!inode->small_count)
+		return;
 	if (last - first >= inode->entry_count) {
 		DL_FOREACH_SAFE(inode->entries, entry, next)
 			if (!entry->order && entry->key.index >= first && entry->key.index <= last)
@@ -147,6 +150,7 @@ static struct model_entry *get(struct model *model, struct model_inode *inode, _
 		entry->epoch = model->epoch;
 		DL_APPEND(inode->entries, entry);
 		inode->entry_count++;
+		inode->small_count += !order;
 		HASH_ADD(hh, model->entries, key, sizeof(entry->key), entry);
 		if (order)
 			model->huge_entries++;

@@ -62,7 +62,7 @@ struct model_inode {
 	struct model_entry *dirty;		/* list of entries in state dirty */
 	size_t dirty_count;
 	struct model_entry *entries;		/* list of all entries */
-	size_t entry_count;
+	size_t entry_count, small_count;	/* of all, of order 0 */
 	struct model_operation *open;		/* list of operations in progress */
 	size_t open_count;
 	struct model_inode *next, *prev;	/* of the superblock */

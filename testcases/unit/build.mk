@@ -5,7 +5,7 @@
 # Makefile from the repository root, with O (output folder) and VERSION.
 #
 #   make unit         build and run them all; $(O)/unit/summary has the counts
-#   make unit-bench   how fast a trace is written and read
+#   make unit-bench   how fast a trace is written and read, and records are judged
 #   make fuzz         each fuzz target for FUZZ_SECONDS
 #
 # A new subject is a program NAME_test.c: add NAME to UNIT_TESTS, and what it
@@ -44,8 +44,9 @@ UNIT_CFLAGS_cli_error := $(UNIT_CFLAGS_cli_report)
 UNIT_LIBS_cli_error := -ljson-c
 
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
-FUZZ_TESTS := trace
+FUZZ_TESTS := trace model
 FUZZ_SRC_trace := $(UNIT_SRC_trace)
+FUZZ_SRC_model := $(wildcard cli/common/*.c cli/report/*.c) $(UNIT_SRC_rules)
 FUZZ_SECONDS ?= 120
 
 UNIT_CC ?= gcc
@@ -101,7 +102,8 @@ define fuzz_program
 $(O)/unit/fuzz_$(1): testcases/unit/fuzz_$(1).c $$(FUZZ_SRC_$(1)) $$(UNIT_HEADERS)
 	@mkdir -p $$(@D)
 	@echo "  FUZZ     fuzz_$(1)"
-	$$(UNIT_QUIET)$$(FUZZ_CC) $$(UNIT_INCLUDE) $$(UNIT_WARN) -g -O1 -fsanitize=fuzzer,address,undefined \
+	$$(UNIT_QUIET)$$(FUZZ_CC) $$(UNIT_INCLUDE) $$(UNIT_WARN) -Wno-missing-field-initializers -g -O1 \
+		-fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $$@ testcases/unit/fuzz_$(1).c $$(FUZZ_SRC_$(1)) -lzstd -lz
 
 .PHONY: fuzz-$(1)
@@ -122,5 +124,12 @@ $(O)/unit/trace_bench: testcases/unit/trace_bench.c $(UNIT_SRC_trace) $(UNIT_HEA
 	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_INCLUDE) $(UNIT_WARN) -g -O2 -o $@ \
 		testcases/unit/trace_bench.c $(UNIT_SRC_trace) -lzstd -lz
 
-unit-bench: $(O)/unit/trace_bench
+$(O)/unit/model_bench: testcases/unit/model_bench.c $(UNIT_SRC_rules) $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  BENCH    model_bench"
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_INCLUDE) $(UNIT_WARN) -g -O2 -o $@ \
+		testcases/unit/model_bench.c $(UNIT_SRC_rules) -lzstd -lz
+
+unit-bench: $(O)/unit/trace_bench $(O)/unit/model_bench
 	$(UNIT_QUIET)$(O)/unit/trace_bench $(O)/unit/bench.trace
+	$(UNIT_QUIET)$(O)/unit/model_bench
