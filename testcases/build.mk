@@ -7,6 +7,12 @@ WORKLOADS := drop_dirty smoke bench
 WORKLOAD_SOURCE_drop_dirty := testcases/races/drop_dirty/workload.c
 WORKLOAD_SOURCE_smoke := testcases/smoke/workload.c
 WORKLOAD_SOURCE_bench := testcases/bench/workload.c
+WORKLOADS += fs_stress
+WORKLOAD_SOURCE_fs_stress := testcases/fs/stress.c
+WORKLOADS += fs_huge
+WORKLOAD_SOURCE_fs_huge := testcases/fs/huge.c
+WORKLOADS += fs_corrupt
+WORKLOAD_SOURCE_fs_corrupt := testcases/fs/corrupt.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 .PHONY: workloads

@@ -52,6 +52,27 @@ const char *super_problem(const struct refdax_super *super, uint64_t device_bloc
 }
 
 /*
+ * A backup may also be what an earlier mkfs.refdax left. The bitmaps of the first
+ * group know: their checksums depend on the UUID.
+ */
+static bool backup_fits(struct fsck *f, const struct refdax_super *super)
+{
+	uint64_t block = REFDAX_JOURNAL_BLOCK + le32toh(super->s_journal_blocks);
+	uint32_t seed = refdax_seed(super->s_uuid);
+	struct refdax_bitmap bitmap;
+	int i;
+
+	for (i = 0; i < 2; i++, block++)
+		if (read_block(f, block, &bitmap) &&
+		    le32toh(bitmap.b_header.h_magic) ==
+				(i ? REFDAX_MAGIC_INODES : REFDAX_MAGIC_BLOCKS) &&
+		    le64toh(bitmap.b_header.h_block) == block &&
+		    le32toh(bitmap.b_header.h_crc) == refdax_block_crc(seed, &bitmap))
+			return true;
+	return false;
+}
+
+/*
  * A backup is the last block of the first group. Where that is, only the
  * superblock knows; so look at all of it, from the end: a copy in a file's data
  * could only come later in the search.
@@ -64,7 +85,8 @@ static bool find_backup(struct fsck *f, struct refdax_super *super)
 	while (--block > REFDAX_MIN_JOURNAL) {
 		if (read_block(f, block, super) &&
 		    le64toh(super->s_header.h_block) == block &&
-		    !super_problem(super, f->device_blocks) && backup_block(super) == block)
+		    !super_problem(super, f->device_blocks) && backup_block(super) == block &&
+		    backup_fits(f, super))
 			return true;
 	}
 	return false;
