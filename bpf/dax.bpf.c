@@ -199,7 +199,7 @@ static __always_inline void entry_delete__begin(struct address_space *mapping, _
 	/* Not S_DAX: the entries of a file that has left DAX mode count as well. */
 	if (!superblock__wanted(inode->i_sb->s_dev))
 		return;
-	state = task__state();
+	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state)
 		return;
 	inode_id__fill(&state->inode, inode);
@@ -211,7 +211,7 @@ static __always_inline void entry_delete__end(void)
 {
 	struct task_state *state;
 
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_ENTRY_DELETE);
 	if (state)
 		state->deleting = 0;
 }
@@ -223,7 +223,7 @@ static __always_inline void entry_delete__now(__u64 entry)
 	struct task_state *state;
 	__u64 value = entry >> 1;	/* xa_to_value() */
 
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state || !state->deleting)
 		return;
 	record = record__reserve(sizeof(*record), EVENT_ENTRY_DELETE);
@@ -272,7 +272,7 @@ int BPF_PROG(entry_delete_range__one, struct xa_state *xas)
 {
 	struct task_state *state;
 
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_ENTRY_DELETE);
 	if (state && state->deleting)
 		state->index = xas->xa_index;
 	return 0;

@@ -110,9 +110,20 @@ extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 extern __u64 shutdowns;
 
 /*
+ * A record could not be made: count it, and let the next record of this CPU
+ * say so at its place.  A program may be preempted by another on the same CPU,
+ * hence the atomic updates.
+ */
+static __always_inline void record__drop(struct cpu_state *cpu, __u32 type)
+{
+	__sync_fetch_and_add(&cpu->sequence, 1);
+	__sync_fetch_and_add(&cpu->lost, 1);
+	__sync_fetch_and_add(&cpu->dropped[type], 1);
+}
+
+/*
  * Room for a record, with its header filled in, or NULL: then the loss has
- * been counted, here and for the next record of this CPU.  A program may be
- * preempted by another on the same CPU, hence the atomic updates.
+ * been counted.
  */
 static __always_inline void *record__reserve(__u32 size, __u32 type)
 {
@@ -126,9 +137,7 @@ static __always_inline void *record__reserve(__u32 size, __u32 type)
 		return NULL;
 	header = bpf_ringbuf_reserve(&events, size, 0);
 	if (!header) {
-		__sync_fetch_and_add(&cpu->sequence, 1);
-		__sync_fetch_and_add(&cpu->lost, 1);
-		__sync_fetch_and_add(&cpu->dropped[type], 1);
+		record__drop(cpu, type);
 		return NULL;
 	}
 	id = bpf_get_current_pid_tgid();
@@ -169,11 +178,25 @@ static __always_inline void inode_id__fill(struct inode_id *id, struct inode *in
 	id->generation = inode->i_generation;
 }
 
-/* This task's state, made at first use; NULL: no memory. */
-static __always_inline struct task_state *task__state(void)
+/*
+ * This task's state, made at first use.  NULL: no memory, or another program
+ * was preempted while it had the storage; then a record of this type cannot be
+ * made, and counts as lost.
+ */
+static __always_inline struct task_state *task__state(__u32 type)
 {
-	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *state;
+	struct cpu_state *cpu;
+	__u32 zero = 0;
+
+	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+				     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!state) {
+		cpu = bpf_map_lookup_elem(&cpu_states, &zero);
+		if (cpu)
+			record__drop(cpu, type);
+	}
+	return state;
 }
 
 static __always_inline bool superblock__wanted(__u32 dev)
@@ -193,7 +216,7 @@ static __always_inline bool inode__wanted(struct inode *inode)
 /* Say what an inode's superblock is, and who the task is, once each. */
 static __always_inline void announce(struct inode *inode)
 {
-	struct task_state *state = task__state();
+	struct task_state *state = task__state(EVENT_TASK);
 	struct super_block *sb = inode->i_sb;
 	__u32 dev = sb->s_dev;
 

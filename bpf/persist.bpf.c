@@ -45,7 +45,7 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 
 	if (filter_devices) {
 		/* Of which filesystem it is, only the writeback around it knows. */
-		state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+		state = task__state(EVENT_FLUSH);
 		if (!state || !state->writeback)
 			return 0;
 	}
@@ -66,7 +66,7 @@ int BPF_PROG(writeback__enter, struct inode *inode, unsigned long first, unsigne
 
 	if (!inode__wanted(inode))
 		return 0;
-	state = task__state();
+	state = task__state(EVENT_FLUSH);
 	if (state)
 		state->writeback = 1;
 	operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
@@ -80,7 +80,7 @@ int BPF_PROG(writeback__exit, struct inode *inode, unsigned long first, unsigned
 
 	if (!inode__wanted(inode))
 		return 0;
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_FLUSH);
 	if (state)
 		state->writeback = 0;
 	operation__exit(inode, OPERATION_WRITEBACK, 0, 0);
@@ -106,7 +106,7 @@ static __always_inline void sync__enter(struct inode *inode, __s64 start, __s64 
 
 	if (!inode__wanted(inode))
 		return;
-	state = task__state();
+	state = task__state(EVENT_ENTER);
 	if (!state || state->syncs++)
 		return;
 	operation__enter(inode, OPERATION_SYNC, start >> page_shift,
@@ -120,7 +120,7 @@ static __always_inline void sync__exit(struct inode *inode, int result)
 
 	if (!inode__wanted(inode))
 		return;
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_EXIT);
 	/* Syncs of 0: it began before tracing did. */
 	if (!state || !state->syncs || --state->syncs)
 		return;

@@ -79,7 +79,7 @@ int BPF_PROG(unmap__pages_exit, struct address_space *mapping, unsigned long fir
 		return 0;
 	if (!count || last < first)	/* unmap_mapping_pages(): 0 means all */
 		last = INDEX_MAX;
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_UNMAP);
 	if (state)
 		state->unmapping = 0;
 	range__record(inode, EVENT_UNMAP, first, last, 0);
@@ -93,7 +93,7 @@ int BPF_PROG(unmap__range_enter, struct address_space *mapping, __u64 start, __u
 
 	if (!inode__wanted(mapping->host))
 		return 0;
-	state = task__state();
+	state = task__state(EVENT_UNMAP);
 	if (state)
 		state->unmapping = 1;
 	return 0;
@@ -107,7 +107,7 @@ int BPF_PROG(unmap__range_exit, struct address_space *mapping, __u64 start, __u6
 
 	if (!inode__wanted(inode))
 		return 0;
-	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	state = task__state(EVENT_UNMAP);
 	if (!state || !state->unmapping)
 		return 0;
 	state->unmapping = 0;
