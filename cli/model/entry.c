@@ -163,17 +163,17 @@ static struct model_entry *get(struct model *model, struct model_inode *inode, _
 /*
  * The entry that a fault inserts, or finds.  A huge one that maps blocks stays
  * for a fault of a page in it, and is what gets dirty (dax_insert_entry()); one
- * of a hole is deleted first (grab_mapping_entry()).
+ * of a hole is broken up first (grab_mapping_entry()), which no record tells.
  */
 static struct model_entry *get_for_fault(struct model *model, struct model_inode *inode,
 					 const struct event_entry *record)
 {
-	struct model_entry *entry;
+	struct model_entry *entry = model__entry(model, inode, record->index);
 
-	if (!record->order && !(record->flags & ENTRY_ZERO)) {
-		entry = model__entry(model, inode, record->index);
-		if (entry && entry->order && entry->epoch == model->epoch &&
-		    entry->state != ENTRY_HOLE)
+	if (entry && entry->order && !record->order) {
+		if (entry->state == ENTRY_HOLE)
+			forget(model, entry);
+		else if (entry->epoch == model->epoch && !(record->flags & ENTRY_ZERO))
 			return entry;
 	}
 	return get(model, inode, record->index, record->order);
@@ -245,6 +245,12 @@ void entry__sync_dirtied(struct model *model, struct model_task *task, struct mo
 	/* dax_finish_sync_fault() has made the page writable by now. */
 	if (entry->dirtied_at == TIME_NEVER)
 		entry->dirtied_at = record->header.time;
+	/*
+	 * The record is made when the entry's lock is free again.  A writeback
+	 * since the fault's own sync has seen the tag, or has not.
+	 */
+	if (entry->flushed_at && entry->flushed_at >= task->synced_at)
+		set_state(entry, ENTRY_UNKNOWN);
 }
 
 /* An entry is removed: by whom, in which record. */

@@ -182,6 +182,7 @@ static struct model_task *get_task(struct model *model, const struct event_heade
 		operation__abandon_all(task);
 		entry__set_pending(task, NULL);
 		task->flushed.pages = 0;
+		task->synced_at = 0;
 		task->epoch = model->epoch;
 	}
 	task->tgid = header->tgid;

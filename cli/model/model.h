@@ -113,6 +113,7 @@ struct model_task {
 	struct model_operation operations[OPERATION_DEPTH];	/* outermost first */
 	struct model_entry *pending;		/* made dirty by the fault under way */
 	struct event_flush flushed;		/* the newest flush; pages 0: none */
+	__u64 synced_at;			/* ns: its newest sync ended; 0: none seen */
 	struct model_task *newer, *older;	/* by the newest record */
 	UT_hash_handle hh;
 };

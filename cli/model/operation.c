@@ -125,6 +125,8 @@ void operation__end(struct model *model, struct model_task *task, struct model_i
 	/* Whether or not its beginning was seen. */
 	if (record->operation == OPERATION_FAULT)
 		entry__fault_done(task, record->header.time);
+	if (record->operation == OPERATION_SYNC)
+		task->synced_at = record->header.time;
 	if (operation)
 		pop(task);
 }

@@ -327,6 +327,25 @@ static void test_map_sync_after_loss_is_silent(void **state)
 	assert_silent(scene);
 }
 
+/* Another fsync has written the page back before the fault told that it is dirty. */
+static void test_map_sync_written_back_at_once_is_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	story__fault_begins(&scene->mapper, &scene->file, 4, FAULT_WRITE);
+	story__insert(&scene->mapper, &scene->file, 4, 0, ENTRY_WRITE | ENTRY_SYNC);
+	story__fault_ends(&scene->mapper, &scene->file);
+	story__fsync_range_begins(&scene->mapper, &scene->file, 4, 4);
+	story__fsync_ends(&scene->mapper, &scene->file, 0);
+	story__fsync_begins(&scene->writer, &scene->file);
+	story__write_back(&scene->writer, &scene->file, 4, 0);
+	story__sync_dirty(&scene->mapper, &scene->file, 4);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+	story__fsync_begins(&scene->writer, &scene->file);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+	assert_silent(scene);
+}
+
 /* A second mapping's fault of a page of a huge entry, which is written back whole. */
 static void test_page_of_huge_entry_is_silent(void **state)
 {
@@ -432,6 +451,7 @@ int main(void)
 		SCENE_TEST(test_loss_before_fsync_is_silent),
 		SCENE_TEST(test_loss_in_fsync_is_silent),
 		SCENE_TEST(test_map_sync_after_loss_is_silent),
+		SCENE_TEST(test_map_sync_written_back_at_once_is_silent),
 		SCENE_TEST(test_page_of_huge_entry_is_silent),
 		SCENE_TEST(test_page_of_unseen_huge_entry_is_silent),
 		SCENE_TEST(test_fsync_whose_begin_was_not_seen_is_silent),

@@ -249,6 +249,46 @@ static void test_map_sync_of_unseen_entry(void **state)
 	assert_state(world, 5, ENTRY_MODIFIED);
 }
 
+/*
+ * dax_insert_pfn_mkwrite() sets the tag under the entry's lock, and tells of it
+ * without: whether the writeback was before or after that cannot be said.
+ */
+static void test_map_sync_written_back_at_once(void **state)
+{
+	struct world *world = *state;
+
+	story__fault_begins(&world->mapper, &world->file, 5, FAULT_WRITE);
+	story__insert(&world->mapper, &world->file, 5, 0, ENTRY_WRITE | ENTRY_SYNC);
+	story__fault_ends(&world->mapper, &world->file);
+	story__fsync_range_begins(&world->mapper, &world->file, 5, 5);
+	story__fsync_ends(&world->mapper, &world->file, 0);
+	story__write_back(&world->writer, &world->file, 5, 0);
+	story__sync_dirty(&world->mapper, &world->file, 5);
+	assert_unknown(world, 5);
+	assert_int_equal(dirty_count(world), 0);
+	/* The next one is known again. */
+	story__fault_sync(&world->mapper, &world->file, 5);
+	assert_state(world, 5, ENTRY_MODIFIED);
+	assert_int_equal(entry_at(world, 5)->dirtied_at, world->story.time);
+}
+
+/* The fault's own sync may well write the entry back: another mapping dirtied it. */
+static void test_map_sync_of_a_page_that_was_dirty(void **state)
+{
+	struct world *world = *state;
+
+	story__fault_write(&world->writer, &world->file, 5);
+	story__fault_begins(&world->mapper, &world->file, 5, FAULT_WRITE);
+	story__insert(&world->mapper, &world->file, 5, 0, ENTRY_WRITE | ENTRY_SYNC);
+	story__fault_ends(&world->mapper, &world->file);
+	story__fsync_range_begins(&world->mapper, &world->file, 5, 5);
+	story__write_back(&world->mapper, &world->file, 5, 0);
+	story__fsync_ends(&world->mapper, &world->file, 0);
+	assert_state(world, 5, ENTRY_CLEAN);
+	story__sync_dirty(&world->mapper, &world->file, 5);
+	assert_state(world, 5, ENTRY_MODIFIED);
+}
+
 /* --- huge entries --------------------------------------------------------- */
 
 static void test_huge_entry_covers_its_pages(void **state)
@@ -280,8 +320,27 @@ static void test_mkclean_of_a_page_of_huge(void **state)
 	assert_true(entry_at(world, STORY_HUGE_PAGES)->writable);
 }
 
-/* grab_mapping_entry(): a huge hole is deleted, then the page inserted. */
+/* grab_mapping_entry() breaks up a huge hole for a fault of a page in it. */
 static void test_huge_hole_is_broken_up(void **state)
+{
+	struct world *world = *state;
+
+	story__fault_read_huge_hole(&world->mapper, &world->file, 0);
+	story__fault_read_huge_hole(&world->mapper, &world->file, STORY_HUGE_PAGES);
+	story__fault_write(&world->writer, &world->file, 9);
+	assert_state(world, 9, ENTRY_MODIFIED);
+	assert_int_equal(entry_at(world, 9)->order, 0);
+	assert_absent(world, 0);
+	assert_absent(world, 10);
+	story__fault_read_hole(&world->writer, &world->file, STORY_HUGE_PAGES);
+	assert_state(world, STORY_HUGE_PAGES, ENTRY_HOLE);
+	assert_absent(world, STORY_HUGE_PAGES + 1);
+	assert_int_equal(heard(world)->deleted, 0);
+	assert_no_loss(world);
+}
+
+/* And by what else may delete it, in the middle of the fault. */
+static void test_huge_hole_is_deleted(void **state)
 {
 	struct world *world = *state;
 
@@ -470,9 +529,12 @@ int main(void)
 		WORLD_TEST(test_delete_makes_absent),
 		WORLD_TEST(test_map_sync),
 		WORLD_TEST(test_map_sync_of_unseen_entry),
+		WORLD_TEST(test_map_sync_written_back_at_once),
+		WORLD_TEST(test_map_sync_of_a_page_that_was_dirty),
 		WORLD_TEST(test_huge_entry_covers_its_pages),
 		WORLD_TEST(test_mkclean_of_a_page_of_huge),
 		WORLD_TEST(test_huge_hole_is_broken_up),
+		WORLD_TEST(test_huge_hole_is_deleted),
 		WORLD_TEST(test_page_fault_dirties_huge_entry),
 		WORLD_TEST(test_write_back_of_unseen_huge_entry_cleans_its_pages),
 		WORLD_TEST(test_delete_of_unseen_huge_entry_deletes_its_pages),
