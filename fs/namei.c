@@ -304,8 +304,91 @@ static int refdax_rmdir(struct inode *dir, struct dentry *dentry)
 	return refdax_remove(dir, dentry);
 }
 
+/*
+ * O_TMPFILE: a file without a name, an orphan until refdax_link() gives it one.
+ */
+static int refdax_tmpfile(struct refdax_idmap *idmap, struct inode *dir, struct file *file,
+			  umode_t mode)
+{
+	struct jbd2_journal_handle *handle;
+	struct inode *inode;
+	int err, err2;
+
+	handle = refdax_journal_start(dir, REFDAX_CREATE_CREDITS, 0);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	inode = refdax_new_inode(handle, idmap, dir, mode, 0);
+	if (IS_ERR(inode)) {
+		err = PTR_ERR(inode);
+		goto out;
+	}
+	refdax_set_inode_operations(inode);
+	/* Takes the one link, and dirties the inode: in this handle. */
+	d_tmpfile(file, inode);
+	err = refdax_orphan_add(handle, inode);
+	unlock_new_inode(inode);
+out:
+	err2 = refdax_journal_stop(dir, handle);
+	return finish_open_simple(file, err ?: err2);
+}
+
 #define REFDAX_RENAME_CREDITS	(REFDAX_DIR_ADD_CREDITS + REFDAX_DIR_DEL_CREDITS + \
 				 REFDAX_ORPHAN_CREDITS + 4 * REFDAX_INODE_CREDITS)
+
+/* A directory came to @dir, or left it: its ".." is a link. */
+static void refdax_count_subdir(struct inode *dir, struct inode *came, struct inode *left)
+{
+	if (S_ISDIR(came->i_mode) && !S_ISDIR(left->i_mode))
+		inc_nlink(dir);
+	else if (S_ISDIR(left->i_mode) && !S_ISDIR(came->i_mode))
+		drop_nlink(dir);
+}
+
+/* RENAME_EXCHANGE: two names change places. No name is added, so nothing can lack space. */
+static int refdax_exchange(struct inode *old_dir, struct dentry *old_dentry,
+			   struct inode *new_dir, struct dentry *new_dentry)
+{
+	struct inode *old = d_inode(old_dentry), *new = d_inode(new_dentry);
+	struct jbd2_journal_handle *handle;
+	int err;
+
+	if (old_dir != new_dir &&
+	    ((S_ISDIR(old->i_mode) && new_dir->i_nlink >= REFDAX_LINK_MAX) ||
+	     (S_ISDIR(new->i_mode) && old_dir->i_nlink >= REFDAX_LINK_MAX)))
+		return -EMLINK;
+	handle = refdax_journal_start(old_dir, REFDAX_RENAME_CREDITS, 0);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	err = refdax_dir_replace(handle, new_dir, &new_dentry->d_name, old);
+	if (!err)
+		err = refdax_dir_replace(handle, old_dir, &old_dentry->d_name, new);
+	if (err)
+		goto out_abort;
+	inode_set_ctime_current(old);
+	inode_set_ctime_current(new);
+	if (old_dir != new_dir) {
+		if (S_ISDIR(old->i_mode))
+			REFDAX_I(old)->i_parent = new_dir->i_ino;
+		if (S_ISDIR(new->i_mode))
+			REFDAX_I(new)->i_parent = old_dir->i_ino;
+		refdax_count_subdir(new_dir, old, new);
+		refdax_count_subdir(old_dir, new, old);
+		err = refdax_inode_update_data(handle, old_dir);
+		if (!err)
+			err = refdax_inode_update_data(handle, new_dir);
+	}
+	if (!err)
+		err = refdax_inode_update_data(handle, old);
+	if (!err)
+		err = refdax_inode_update_data(handle, new);
+	if (!err)
+		goto out;
+out_abort:
+	/* Half an exchange must not become durable. */
+	refdax_journal_abort(old_dir->i_sb, err);
+out:
+	return refdax_name_stop(old_dir, new_dir, handle, err);
+}
 
 static int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir,
 			 struct dentry *old_dentry, struct inode *new_dir,
@@ -317,8 +400,10 @@ static int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir,
 	int err;
 
 	/* The VFS has looked after RENAME_NOREPLACE. */
-	if (flags & ~RENAME_NOREPLACE)
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
+	if (flags & RENAME_EXCHANGE)
+		return refdax_exchange(old_dir, old_dentry, new_dir, new_dentry);
 	if (new_dentry->d_name.len > REFDAX_NAME_MAX)
 		return -ENAMETOOLONG;
 	if (victim && directory) {
@@ -382,6 +467,7 @@ const struct inode_operations refdax_dir_inode_operations = {
 	.rmdir		= refdax_rmdir,
 	.mknod		= refdax_mknod,
 	.rename		= refdax_rename,
+	.tmpfile	= refdax_tmpfile,
 	.setattr	= refdax_setattr,
 	.getattr	= refdax_getattr,
 	.fileattr_get	= refdax_fileattr_get,

@@ -208,7 +208,7 @@ static void *churn(void *argument)
 
 		snprintf(a, sizeof(a), "%s/a name of some length, number %u", file->path, n);
 		snprintf(b, sizeof(b), "%s/a name of some length, number %u", file->path, m);
-		switch (next(&file->random) % 7) {
+		switch (next(&file->random) % 9) {
 		case 0 ... 1:
 			fd = open(a, O_CREAT | O_WRONLY, 0644);
 			expected(fd < 0, a);
@@ -229,6 +229,21 @@ static void *churn(void *argument)
 			break;
 		case 5:
 			expected(mkdir(a, 0755), a);
+			break;
+		case 6:
+			/* With the other thread's folder. */
+			snprintf(b, sizeof(b), "%s/folder%u/a name of some length, number %u",
+				 folder, WRITERS + m % CHURNERS, m);
+			expected(renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE), a);
+			break;
+		case 7:
+			fd = open(file->path, O_TMPFILE | O_WRONLY, 0644);
+			if (fd < 0 || write(fd, a, strlen(a)) != (ssize_t)strlen(a))
+				err(1, "%s: O_TMPFILE", file->path);
+			snprintf(b, sizeof(b), "/proc/self/fd/%d", fd);
+			if (n % 2)
+				expected(linkat(AT_FDCWD, b, AT_FDCWD, a, AT_SYMLINK_FOLLOW), a);
+			close(fd);
 			break;
 		default:
 			expected(rmdir(a), a);
