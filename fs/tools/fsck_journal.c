@@ -281,7 +281,10 @@ static void replay(struct fsck *f, struct jbd2_super *super)
 	if (log.bad) {
 		say(f, "%" PRIu64 " blocks of the journal are damaged and cannot be replayed; what that leaves behind is looked for now",
 		    log.bad);
-		f->corrected++;
+		if (may_write(f))
+			f->corrected++;
+		else
+			f->left++;
 	}
 	say(f, "%s the journal: %u transactions, %" PRIu64 " blocks",
 	    may_write(f) ? "replayed" : "as if replayed (-n writes nothing):",
