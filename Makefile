@@ -25,6 +25,8 @@ WARN := -Wall -Wextra -Werror
 # series that testcases/vm/kernel prepares.
 KERNEL ?= 6.1
 KDIR ?=
+# LAB=0 builds it without the historic bugs and the gates.
+LAB ?= 1
 
 # V=1 shows the commands.
 V ?= 0
@@ -43,7 +45,7 @@ help:
 	@echo '  cli         $(O)/daxtrace'
 	@echo '  bpf         the BPF object that it carries'
 	@echo '  fs          refdax.ko for KDIR, or for the Debian kernel KERNEL ($(KERNEL))'
-	@echo '  tools       mkfs.refdax'
+	@echo '  tools       mkfs.refdax and fsck.refdax'
 	@echo '  bench       measure what tracing costs, in instructions'
 	@echo '  lint        static checks'
 	@echo '  unit        the tests on the host alone'
@@ -128,7 +130,7 @@ tools:
 	$(Q)$(MAKE) -C fs tools O=$(abspath $(O))/fs V=$(V)
 
 fs: tools
-	$(Q)testcases/build-fs $(if $(KDIR),--kdir $(KDIR),$(KERNEL)) O=$(abspath $(O)) V=$(V)
+	$(Q)testcases/build-fs $(if $(KDIR),--kdir $(KDIR),$(KERNEL)) O=$(abspath $(O)) V=$(V) LAB=$(LAB)
 
 # --- tests ----------------------------------------------------------------
 
@@ -148,10 +150,11 @@ MAN_PAGES := $(sort $(wildcard man/*.[1-9]))
 install: cli tools
 	install -D -m 755 $(O)/daxtrace $(DESTDIR)$(BINDIR)/daxtrace
 	install -D -m 755 $(O)/fs/mkfs.refdax $(DESTDIR)$(SBINDIR)/mkfs.refdax
+	install -D -m 755 $(O)/fs/fsck.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax
 	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/daxtrace $(DESTDIR)$(SBINDIR)/mkfs.refdax
+	rm -f $(DESTDIR)$(BINDIR)/daxtrace $(DESTDIR)$(SBINDIR)/mkfs.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax
 	$(foreach page,$(MAN_PAGES),rm -f $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 clean:
