@@ -277,6 +277,46 @@ static void test_loss_is_never_clean(void **state)
 	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
 }
 
+/* What found no room in the model may have been what mattered. */
+static void test_lack_of_room_is_never_clean(void **state)
+{
+	struct scene *scene = *state;
+	int i;
+
+	for (i = 0; i < OPERATION_DEPTH; i++)
+		story__invalidate_begins(&scene->writer, &scene->file, 0, 0);
+	assert_int_equal(verdict_of(scene), VERDICT_CLEAN);
+	story__invalidate_begins(&scene->writer, &scene->file, 0, 0);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+}
+
+/* A race for which there was no room is not among those that a baseline knows. */
+static void test_race_that_is_not_listed(void **state)
+{
+	struct scene *scene = *state;
+	struct story_file file;
+	size_t count;
+	__u64 ino;
+
+	for (ino = 1; ino <= 5000; ino++) {
+		file = story__file(259U << 20, ino, 7);
+		story__fault_write(&scene->mapper, &file, 1);
+		story__write_begins(&scene->writer, &file, 1, 1);
+		story__delete(&scene->writer, &file, 1, 0);
+		story__write_ends(&scene->writer, &file, 1);
+	}
+	verdict_of(scene);
+	count = detector__finding_count(scene->detector);
+	assert_true(count < 5000);
+	assert_int_equal(detector__verdict(scene->detector, false, count), VERDICT_CLEAN);
+	story__fault_write(&scene->mapper, &file, 2);
+	story__fsync_begins(&scene->writer, &file);
+	story__fsync_ends(&scene->writer, &file, 0);
+	verdict_of(scene);
+	assert_int_equal(detector__finding_count(scene->detector), count);
+	assert_int_equal(detector__verdict(scene->detector, false, count), VERDICT_FINDINGS);
+}
+
 static void test_verdict_names(void **state)
 {
 	(void)state;
@@ -302,6 +342,8 @@ int main(void)
 		SCENE_TEST(test_missing_event_of_an_unselected_rule),
 		SCENE_TEST(test_verdicts),
 		SCENE_TEST(test_loss_is_never_clean),
+		SCENE_TEST(test_lack_of_room_is_never_clean),
+		SCENE_TEST(test_race_that_is_not_listed),
 		SCENE_TEST(test_verdict_names),
 	};
 
