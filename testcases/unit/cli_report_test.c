@@ -545,6 +545,81 @@ static void test_long_descriptions_wrap(void **state)
 	assert_contains(outcome->out, "write 4096 bytes at\n");
 }
 
+/* A record's place and its time are taken one after the other. */
+static void test_times_out_of_order(void **state)
+{
+	const struct outcome_of_run *outcome;
+	struct story_task mapper, writer;
+	struct story_file file = story__file(1, 1, 1);
+	struct story story;
+
+	(void)state;
+	story__init(&story, NULL);
+	mapper = story__task(&story, "mapper");
+	writer = story__task(&story, "writer");
+	story__fault_write(&mapper, &file, 4);
+	story.time -= 20000;
+	story__write_begins(&writer, &file, 4, 1);
+	story.time += 20000;
+	story__delete(&writer, &file, 4, 0);
+	outcome = run("report", save_story(&story, "order", NULL), NULL);
+	assert_contains(outcome->out, "\n     0.002  fault done\n     0.000   ");
+	assert_contains(outcome->out, "\n>    0.004   ");
+	assert_null(strstr(outcome->out, "..."));
+}
+
+/* Where events are left out, and where nothing happened for long, it says so. */
+static void test_pauses(void **state)
+{
+	const struct outcome_of_run *outcome;
+	struct story_task mapper, writer;
+	struct story_file file = story__file(1, 1, 1);
+	struct story story;
+	int i;
+
+	(void)state;
+	story__init(&story, NULL);
+	mapper = story__task(&story, "mapper");
+	writer = story__task(&story, "writer");
+	story__fault_write(&mapper, &file, 4);
+	for (i = 0; i < 40; i++)
+		story__fault_read(&writer, &file, 4);
+	story__write_begins(&writer, &file, 4, 1);
+	story__delete(&writer, &file, 4, 0);
+	outcome = run("report", save_story(&story, "many", NULL), NULL);
+	assert_contains(outcome->out, "entry: pfn 0x101004, DIRTY\n       ...\n");
+
+	story__init(&story, NULL);
+	mapper = story__task(&story, "mapper");
+	writer = story__task(&story, "writer");
+	story__fault_write(&mapper, &file, 4);
+	story.time += 2500000000ULL;
+	story__fault_read(&writer, &file, 4);
+	story.time += 3600000000000ULL;
+	story__write_begins(&writer, &file, 4, 1);
+	story__delete(&writer, &file, 4, 0);
+	outcome = run("report", save_story(&story, "long", NULL), NULL);
+	assert_contains(outcome->out, "fault done\n       ...\n  2500.003   ");
+	assert_contains(outcome->out, "fault done\n       ...\n    3602 s   ");
+}
+
+/* A truncation within a page removes none. */
+static void test_range_without_a_page(void **state)
+{
+	const struct outcome_of_run *outcome;
+	struct story_task task;
+	struct story_file file = story__file(1, 1, 1);
+	struct story story;
+
+	(void)state;
+	story__init(&story, NULL);
+	task = story__task(&story, "task");
+	story__enter(&task, &file, &(struct story_operation) {
+		.operation = OPERATION_TRUNCATE, .first = 5, .last = 4 });
+	outcome = run("report", "--view", "timeline", save_story(&story, "none", NULL), NULL);
+	assert_contains(outcome->out, "truncate-pages no whole page\n");
+}
+
 static void test_huge_page(void **state)
 {
 	const struct outcome_of_run *outcome;
@@ -615,6 +690,9 @@ int main(void)
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_hostile_json),
 		cmocka_unit_test(test_long_descriptions_wrap),
+		cmocka_unit_test(test_times_out_of_order),
+		cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_range_without_a_page),
 		cmocka_unit_test(test_huge_page),
 		cmocka_unit_test(test_occurrences),
 	};

@@ -212,6 +212,9 @@ void lines__parse(struct lines *lines, const char *text)
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	lines->count = 0;
+	for (end = text; *end; end++)
+		if ((unsigned char)*end < ' ' && *end != '\n')
+			fail_msg("a control character: 0x%02x", *end);
 	for (; *text; text = end + 1) {
 		end = strchr(text, '\n');
 		if (!end)
