@@ -35,7 +35,7 @@ struct events_map {
 /* Per CPU: what numbers the records and says how many are missing. */
 struct cpu_state {
 	__u32 sequence;		/* of the next record */
-	__u32 lost;		/* since the last record that got through */
+	__u32 reserved;		/* 0 */
 	__u64 dropped[EVENT_TYPE_COUNT];	/* since tracing began */
 };
 
@@ -59,7 +59,8 @@ struct task_state {
 	__u32 deleting;		/* inside a function that deletes entries */
 	__u32 writeback;	/* inside the writeback of an inode that is wanted */
 	__u32 reserved;		/* 0 */
-	struct inode_id inode;	/* whose */
+	struct inode_id synced;	/* whose sync it is inside of */
+	struct inode_id inode;	/* whose entries it deletes */
 	__u64 index;		/* which */
 };
 
@@ -106,18 +107,32 @@ extern const volatile __u32 wakeup_bytes;	/* wake the reader at this fill */
 extern const volatile bool filter_devices;	/* only what is in devices */
 extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 
+/*
+ * Whether records are made: set by user space once every program is attached,
+ * and taken back before the first is detached.  A stream that has faults but
+ * not yet fsyncs would be a stream of false findings.
+ */
+extern __u32 tracing;
+
+/*
+ * Records lost since the last one that got through, on any CPU: the task whose
+ * record is missing may go on elsewhere, and what it does there must not be
+ * believed.
+ */
+extern __u32 lost_records;
+
 /* Superblocks that have gone: a device may carry another filesystem since. */
 extern __u64 shutdowns;
 
 /*
- * A record could not be made: count it, and let the next record of this CPU
- * say so at its place.  A program may be preempted by another on the same CPU,
+ * A record could not be made: count it, and let the next record say so at its
+ * place.  A program may be preempted by another on the same CPU,
  * hence the atomic updates.
  */
 static __always_inline void record__drop(struct cpu_state *cpu, __u32 type)
 {
 	__sync_fetch_and_add(&cpu->sequence, 1);
-	__sync_fetch_and_add(&cpu->lost, 1);
+	__sync_fetch_and_add(&lost_records, 1);
 	__sync_fetch_and_add(&cpu->dropped[type], 1);
 }
 
@@ -149,7 +164,7 @@ static __always_inline void *record__reserve(__u32 size, __u32 type)
 	header->cpu = bpf_get_smp_processor_id();
 	header->reserved = 0;
 	header->sequence = __sync_fetch_and_add(&cpu->sequence, 1);
-	header->lost = cpu->lost ? __sync_lock_test_and_set(&cpu->lost, 0) : 0;
+	header->lost = lost_records ? __sync_lock_test_and_set(&lost_records, 0) : 0;
 	return header;
 }
 
@@ -201,7 +216,7 @@ static __always_inline struct task_state *task__state(__u32 type)
 
 static __always_inline bool superblock__wanted(__u32 dev)
 {
-	return !filter_devices || bpf_map_lookup_elem(&devices, &dev);
+	return tracing && (!filter_devices || bpf_map_lookup_elem(&devices, &dev));
 }
 
 /*
@@ -237,8 +252,13 @@ static __always_inline void announce(struct inode *inode)
 		struct event_superblock *record;
 		__u8 one = 1;
 
+		/* Of several tasks that come here at once, one announces it. */
+		if (bpf_map_update_elem(&superblocks, &dev, &one, BPF_NOEXIST))
+			return;
 		record = record__reserve(sizeof(*record), EVENT_SUPERBLOCK);
-		if (record) {
+		if (!record) {
+			bpf_map_delete_elem(&superblocks, &dev);
+		} else {
 			record->dev = dev;
 			record->reserved = 0;
 			__builtin_memset(record->fstype, 0, sizeof(record->fstype));
@@ -247,7 +267,6 @@ static __always_inline void announce(struct inode *inode)
 						  BPF_CORE_READ(sb, s_type, name));
 			bpf_probe_read_kernel_str(record->id, sizeof(record->id), sb->s_id);
 			record__submit(record);
-			bpf_map_update_elem(&superblocks, &dev, &one, BPF_ANY);
 		}
 	} else if (state) {
 		state->shutdowns = shutdowns;
@@ -275,20 +294,29 @@ static __always_inline void operation__enter(struct inode *inode, __u32 operatio
 	record__submit(record);
 }
 
-static __always_inline void operation__exit(struct inode *inode, __u32 operation,
-					    __s64 result, __u64 argument)
+static __always_inline void operation__exit_id(const struct inode_id *id, __u32 operation,
+					       __s64 result, __u64 argument)
 {
 	struct event_exit *record;
 
 	record = record__reserve(sizeof(*record), EVENT_EXIT);
 	if (!record)
 		return;
-	inode_id__fill(&record->inode, inode);
+	record->inode = *id;
 	record->result = result;
 	record->argument = argument;
 	record->operation = operation;
 	record->reserved = 0;
 	record__submit(record);
+}
+
+static __always_inline void operation__exit(struct inode *inode, __u32 operation,
+					    __s64 result, __u64 argument)
+{
+	struct inode_id id;
+
+	inode_id__fill(&id, inode);
+	operation__exit_id(&id, operation, result, argument);
 }
 
 static __always_inline void range__record(struct inode *inode, __u32 type,

@@ -43,6 +43,8 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 	struct task_state *state;
 	__u64 offset = (__u64)address - direct_map;
 
+	if (!tracing)
+		return 0;
 	if (filter_devices) {
 		/* Of which filesystem it is, only the writeback around it knows. */
 		state = task__state(EVENT_FLUSH);
@@ -104,27 +106,31 @@ static __always_inline void sync__enter(struct inode *inode, __s64 start, __s64 
 {
 	struct task_state *state;
 
-	if (!inode__wanted(inode))
+	if (!tracing)
 		return;
 	state = task__state(EVENT_ENTER);
-	if (!state || state->syncs++)
+	/* One inside of another counts, wanted or not, so that the ends match. */
+	if (!state || (state->syncs && state->syncs++) || !inode__wanted(inode))
 		return;
+	state->syncs = 1;
+	inode_id__fill(&state->synced, inode);
 	operation__enter(inode, OPERATION_SYNC, start >> page_shift,
 			 end == LLONG_MAX ? INDEX_MAX : (__u64)end >> page_shift,
 			 !!datasync, 0, -1);
 }
 
-static __always_inline void sync__exit(struct inode *inode, int result)
+/*
+ * By what was remembered at the beginning: meanwhile the descriptor may have
+ * been closed, and the inode may have left DAX mode.
+ */
+static __always_inline void sync__exit(int result)
 {
-	struct task_state *state;
+	struct task_state *state = task__state(EVENT_EXIT);
 
-	if (!inode__wanted(inode))
-		return;
-	state = task__state(EVENT_EXIT);
-	/* Syncs of 0: it began before tracing did. */
+	/* Syncs of 0: not wanted, or it began before tracing did. */
 	if (!state || !state->syncs || --state->syncs)
 		return;
-	operation__exit(inode, OPERATION_SYNC, result, 0);
+	operation__exit_id(&state->synced, OPERATION_SYNC, result, 0);
 }
 
 SEC("fentry/vfs_fsync_range")
@@ -137,7 +143,7 @@ int BPF_PROG(sync__range_enter, struct file *file, __s64 start, __s64 end, int d
 SEC("fexit/vfs_fsync_range")
 int BPF_PROG(sync__range_exit, struct file *file, __s64 start, __s64 end, int datasync, int result)
 {
-	sync__exit(file->f_inode, result);
+	sync__exit(result);
 	return 0;
 }
 
@@ -151,14 +157,14 @@ int BPF_PROG(sync__file_enter, struct file *file, int datasync)
 SEC("fexit/vfs_fsync")
 int BPF_PROG(sync__file_exit, struct file *file, int datasync, int result)
 {
-	sync__exit(file->f_inode, result);
+	sync__exit(result);
 	return 0;
 }
 
 /* Makes of any address a pointer that can be read as its type; from 6.2 on. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* do_fsync() has a descriptor only. Its file stays open until it returns. */
+/* do_fsync() has a descriptor only; it looks the file up as we do. */
 static __always_inline struct inode *inode_of(__u32 descriptor)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -186,9 +192,6 @@ int BPF_PROG(sync__call_enter, unsigned int descriptor, int datasync)
 SEC("fexit/do_fsync")
 int BPF_PROG(sync__call_exit, unsigned int descriptor, int datasync, int result)
 {
-	struct inode *inode = inode_of(descriptor);
-
-	if (inode)
-		sync__exit(inode, result);
+	sync__exit(result);
 	return 0;
 }

@@ -19,6 +19,8 @@ const volatile __u32 wakeup_bytes = 4096;
 const volatile bool filter_devices = false;
 const volatile __u64 direct_map = 0;
 
+__u32 tracing;
+__u32 lost_records;
 __u64 shutdowns;
 
 /* A task that has been announced has a new name (exec, PR_SET_NAME). */

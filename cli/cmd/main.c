@@ -93,7 +93,7 @@ static bool parse_size(const char *text, size_t *size)
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
-	if (errno || end == text || *text == '-')
+	if (errno || end == text || *text == '-' || value > 1ULL << 31)
 		return false;
 	if (*end == 'K' || *end == 'k')
 		value <<= 10, end++;

@@ -93,6 +93,8 @@ static int record(const struct session_options *given, const char *path)
 	int status, command_status;
 	__u64 lost;
 
+	/* The trace and the command must not share a stream. */
+	options.quiet_stdout = !strcmp(path, "-");
 	options.visit = write_record;
 	options.context = &writer;
 	/* First, so that a kernel that cannot be traced does not cost an old trace. */

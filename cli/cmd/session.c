@@ -25,6 +25,7 @@ struct session {
 	pid_t child;
 	int child_status;
 	bool child_ended;
+	bool child_stopped;	/* by us: how it ended says nothing about it */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -70,7 +71,7 @@ const struct probe *session__probe(const struct session *session)
 
 int session__command_status(const struct session *session)
 {
-	return session->child_status;
+	return session->child_stopped ? 0 : session->child_status;
 }
 
 __u64 session__lost(const struct session *session)
@@ -107,6 +108,7 @@ static int start_command(struct session *session)
 	if (!session->child) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
 		signal(SIGPIPE, SIG_DFL);
 		signal(SIGXFSZ, SIG_DFL);
 		if (session->options.quiet_stdout)
@@ -132,32 +134,18 @@ static int start_command(struct session *session)
 
 static void check_command_ended(struct session *session, int flags)
 {
+	pid_t ended;
 	int status;
 
 	if (session->child <= 0 || session->child_ended)
 		return;
-	if (waitpid(session->child, &status, flags) != session->child)
+	do
+		ended = waitpid(session->child, &status, flags);
+	while (ended < 0 && errno == EINTR);
+	if (ended != session->child)
 		return;
 	session->child_ended = true;
 	session->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* Tell the command to end, and see to it that it does. */
-static void stop_command(struct session *session)
-{
-	double deadline = now() + GRACE_SECONDS;
-
-	if (session->child <= 0 || session->child_ended)
-		return;
-	kill(session->child, SIGTERM);
-	while (!session->child_ended && now() < deadline) {
-		check_command_ended(session, WNOHANG);
-		usleep(10000);
-	}
-	if (!session->child_ended) {
-		kill(session->child, SIGKILL);
-		check_command_ended(session, 0);
-	}
 }
 
 static int poll_once(struct session *session, int timeout_ms)
@@ -167,13 +155,35 @@ static int poll_once(struct session *session, int timeout_ms)
 	return count == -EINTR ? 0 : count;
 }
 
+/* Tell the command to end, and see to it that it does. */
+static void stop_command(struct session *session)
+{
+	double deadline = now() + GRACE_SECONDS;
+
+	if (session->child <= 0 || session->child_ended)
+		return;
+	session->child_stopped = true;
+	kill(session->child, SIGTERM);
+	while (!session->child_ended && now() < deadline) {
+		/* It may still do much: the buffer must not overflow meanwhile. */
+		if (poll_once(session, 10) < 0)
+			break;
+		check_command_ended(session, WNOHANG);
+	}
+	if (!session->child_ended) {
+		kill(session->child, SIGKILL);
+		check_command_ended(session, 0);
+	}
+}
+
 /* Until the command, the time or the user's patience ends. */
 static int poll_until_end(struct session *session)
 {
 	double begun = now(), ticked = begun, time;
 	int count;
 
-	while (!interrupted) {
+	/* Who reads what we print may have gone: then there is nobody to watch for. */
+	while (!interrupted && !ferror(stdout)) {
 		count = poll_once(session, POLL_MS);
 		if (count < 0)
 			return count;
@@ -199,6 +209,7 @@ int session__run(struct session *session)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	if (session->options.command) {
 		err = start_command(session);
 		if (err)

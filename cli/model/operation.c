@@ -10,6 +10,7 @@
 #define MODE_ZERO_RANGE		0x10
 #define MODE_INSERT_RANGE	0x20
 #define MODE_UNSHARE_RANGE	0x40
+#define MODE_WRITE_ZEROES	0x80
 
 const char *operation_name(enum operation operation)
 {
@@ -131,39 +132,56 @@ void operation__end(struct model *model, struct model_task *task, struct model_i
 		pop(task);
 }
 
-/* Does this operation free, or move, the blocks behind [index, end]? */
-static bool frees(const struct model_operation *operation, __u64 index, __u64 end)
+/*
+ * What an operation means for the blocks behind [index, end] of its inode: it
+ * frees or moves them, keeps them, or, of a huge entry, some of both.
+ */
+static enum model_removal effect(const struct model_operation *operation, __u64 index, __u64 end)
 {
+	__u64 last = INDEX_MAX;
+
 	switch (operation->operation) {
 	case OPERATION_SETSIZE:
-		return operation->argument[1] <= operation->argument[0] && end >= operation->first;
+		if (operation->argument[1] > operation->argument[0])
+			return REMOVAL_KEPT;
+		break;
 	case OPERATION_EVICT:
-		return operation->argument[0] == 0;
+		return operation->argument[0] ? REMOVAL_KEPT : REMOVAL_FREED;
 	case OPERATION_FALLOCATE:
 		if (operation->argument[0] & (MODE_COLLAPSE_RANGE | MODE_INSERT_RANGE))
-			return end >= operation->first;
-		if (operation->argument[0] & (MODE_PUNCH_HOLE | MODE_ZERO_RANGE | MODE_UNSHARE_RANGE))
-			return end >= operation->first && index <= operation->last;
-		return false;
+			break;
+		if (!(operation->argument[0] & (MODE_PUNCH_HOLE | MODE_ZERO_RANGE |
+						MODE_UNSHARE_RANGE | MODE_WRITE_ZEROES)))
+			return REMOVAL_KEPT;
+		last = operation->last;
+		break;
 	default:
-		return false;
+		return REMOVAL_KEPT;
 	}
+	if (index >= operation->first && end <= last)
+		return REMOVAL_FREED;
+	return end >= operation->first && index <= last ? REMOVAL_UNKNOWN : REMOVAL_KEPT;
 }
 
 enum model_removal operation__removal(const struct model *model, const struct model_task *task,
 				      const struct model_inode *inode, __u64 index, __u32 order)
 {
 	__u64 end = index + (1ULL << order) - 1;
+	bool evicting = false, partly = false;
+	enum model_removal removal;
 	unsigned int i;
-	bool evicting = false;
 
 	for (i = 0; i < task->depth; i++) {
 		if (task->operations[i].inode != inode)
 			continue;
-		if (frees(&task->operations[i], index, end))
+		removal = effect(&task->operations[i], index, end);
+		if (removal == REMOVAL_FREED)
 			return REMOVAL_FREED;
+		partly |= removal == REMOVAL_UNKNOWN;
 		evicting |= task->operations[i].operation == OPERATION_EVICT;
 	}
+	if (partly)
+		return REMOVAL_UNKNOWN;
 	/* Eviction comes from anywhere; nothing around it matters to this inode. */
 	if (evicting || (task->certain && task->epoch == model->epoch))
 		return REMOVAL_KEPT;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #include <bpf/bpf.h>
@@ -28,7 +29,7 @@
 /* struct cpu_state of bpf/daxtrace.bpf.h */
 struct cpu_state {
 	__u32 sequence;
-	__u32 lost;
+	__u32 reserved;
 	__u64 dropped[EVENT_TYPE_COUNT];
 };
 
@@ -153,37 +154,72 @@ static int set_programs(struct probe *probe)
 	return 0;
 }
 
-/* The constants in .rodata, by name: the skeleton's struct is one object's, ours come and go. */
-static int set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
+/*
+ * Where a variable of the BPF programs is: its map and offset.  By name, since
+ * the skeleton's struct is one object's, and ours come and go.
+ */
+static struct bpf_map *find_variable(struct bpf_object *object, const char *wanted,
+				     const char *name, size_t size, __u32 *offset)
 {
 	struct btf *btf = bpf_object__btf(object);
 	const struct btf_var_secinfo *variable;
-	const struct btf_type *section;
+	const struct btf_type *section, *type;
 	struct bpf_map *map;
-	size_t total;
-	char *data;
 	int id, i;
 
 	bpf_object__for_each_map(map, object)
-		if (strstr(bpf_map__name(map), ".rodata"))
+		if (strstr(bpf_map__name(map), wanted))
 			break;
-	id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
+	id = btf__find_by_name_kind(btf, wanted, BTF_KIND_DATASEC);
 	if (!map || id < 0)
-		return -ENOENT;
-	data = (char *)bpf_map__initial_value(map, &total);
+		return NULL;
 	section = btf__type_by_id(btf, id);
 	variable = btf_var_secinfos(section);
 	for (i = 0; i < btf_vlen(section); i++) {
-		const struct btf_type *type = btf__type_by_id(btf, variable[i].type);
-
+		type = btf__type_by_id(btf, variable[i].type);
 		if (strcmp(btf__name_by_offset(btf, type->name_off), name))
 			continue;
-		if (!data || variable[i].offset + size > total || variable[i].size != size)
-			return -EINVAL;
-		memcpy(data + variable[i].offset, value, size);
-		return 0;
+		*offset = variable[i].offset;
+		return variable[i].size == size ? map : NULL;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+/* Before the programs are loaded. */
+static int set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
+{
+	struct bpf_map *map;
+	__u32 offset;
+	size_t total;
+	char *data;
+
+	map = find_variable(object, ".rodata", name, size, &offset);
+	if (!map)
+		return -ENOENT;
+	data = (char *)bpf_map__initial_value(map, &total);
+	if (!data || offset + size > total)
+		return -EINVAL;
+	memcpy(data + offset, value, size);
+	return 0;
+}
+
+/* Let records be made, or not, by all programs at once. */
+static int set_tracing(struct probe *probe, __u32 on)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	struct bpf_map *map;
+	__u32 offset;
+	char *data;
+
+	map = find_variable(probe->object, ".bss", "tracing", sizeof(on), &offset);
+	if (!map || offset + sizeof(on) > (size_t)page)
+		return -ENOENT;
+	data = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	__atomic_store_n((__u32 *)(data + offset), on, __ATOMIC_SEQ_CST);
+	munmap(data, page);
+	return 0;
 }
 
 static int configure(struct probe *probe, const struct probe_options *options)
@@ -397,6 +433,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 		drop_object(probe);
 	btf__free(btf);
 	err = err ?: open_buffer(probe);
+	err = err ?: set_tracing(probe, 1);
 	if (err) {
 		explain(err, error);
 		probe__close(probe);
@@ -440,6 +477,7 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 
 void probe__detach(struct probe *probe)
 {
+	set_tracing(probe, 0);
 	drop_links(probe);
 }
 
