@@ -39,13 +39,37 @@ static void look_for_problems(struct analysis *analysis)
 	struct trace_reader *reader = analysis->reader;
 	const char *status = trace_reader__fact(reader, TRACE_KEY_STATUS);
 	char text[128];
+	__u64 lost;
 
 	if (trace_reader__state(reader) != TRACE_COMPLETE)
 		add_problem(analysis, trace_reader__problem(reader));
+	/* The recorder tells of all losses in the stream; whoever does not has lost that, too. */
+	lost = trace_reader__lost(reader);
+	if (lost > model__loss(detector__model(analysis->detector))->records) {
+		snprintf(text, sizeof(text), "The trace's end says that %llu records were lost.",
+			 (unsigned long long)lost);
+		add_problem(analysis, text);
+	}
 	if (status && strcmp(status, "0")) {
 		snprintf(text, sizeof(text), "The traced command failed with status %.16s: what it was to "
 			 "exercise may not have run.", status);
 		add_problem(analysis, text);
+	}
+}
+
+/* Is it the name that is wrong, rather than what is in the file? */
+static bool is_wrong_name(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case EACCES:
+	case EISDIR:
+	case ENOTDIR:
+	case ENAMETOOLONG:
+	case ELOOP:
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -62,8 +86,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	err = trace_reader__open(&analysis->reader, path, error);
 	if (err) {
 		log_error("%s", error);
-		return err == -ENOENT || err == -EACCES || err == -EISDIR ? STATUS_USAGE :
-			STATUS_INCONCLUSIVE;
+		return is_wrong_name(err) ? STATUS_USAGE : STATUS_INCONCLUSIVE;
 	}
 	options->missing = missing_events(analysis->reader);
 	analysis->detector = detector__new(options);

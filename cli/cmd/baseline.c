@@ -13,12 +13,14 @@
 
 struct baseline_line {
 	__u64 fingerprint;
-	char text[MAX_LINE];	/* the whole line, without its end */
+	char text[MAX_LINE];	/* the whole line, without its end; "": it is in the file */
 	UT_hash_handle hh;
 };
 
 struct baseline {
 	struct baseline_line *lines;
+	char *kept;		/* the file as it was: what is in it for people stays */
+	size_t kept_length;
 };
 
 static bool add_line(struct baseline *baseline, __u64 fingerprint, const char *text)
@@ -48,6 +50,19 @@ static bool parse_line(const char *text, __u64 *fingerprint)
 	return true;
 }
 
+static bool keep(struct baseline *baseline, const char *text)
+{
+	size_t length = strlen(text);
+	char *kept = realloc(baseline->kept, baseline->kept_length + length + 2);
+
+	if (!kept)
+		return false;
+	memcpy(kept + baseline->kept_length, text, length);
+	baseline->kept = kept;
+	baseline->kept_length += length;
+	return true;
+}
+
 static bool read_lines(struct baseline *baseline, FILE *file, const char *path)
 {
 	char text[MAX_LINE];
@@ -56,7 +71,15 @@ static bool read_lines(struct baseline *baseline, FILE *file, const char *path)
 
 	while (fgets(text, sizeof(text), file)) {
 		number++;
+		if (!strchr(text, '\n') && !feof(file)) {
+			log_error("%s, line %u: longer than %d characters", path, number, MAX_LINE - 2);
+			return false;
+		}
 		text[strcspn(text, "\n")] = '\0';
+		if (!keep(baseline, text) || !keep(baseline, "\n")) {
+			log_error("%s: out of memory", path);
+			return false;
+		}
 		if (!*text || *text == '#')
 			continue;
 		if (!parse_line(text, &fingerprint)) {
@@ -64,7 +87,7 @@ static bool read_lines(struct baseline *baseline, FILE *file, const char *path)
 				  "a baseline that is not understood excuses nothing", path, number);
 			return false;
 		}
-		if (!add_line(baseline, fingerprint, text)) {
+		if (!add_line(baseline, fingerprint, "")) {
 			log_error("%s: out of memory", path);
 			return false;
 		}
@@ -129,9 +152,14 @@ bool baseline__write(const struct baseline *baseline, const char *path)
 		log_error("cannot write the baseline %s: %s", temporary, strerror(errno));
 		return false;
 	}
-	fputs("# Known findings of daxtrace check: fingerprint, then words for people.\n", file);
+	if (baseline->kept_length)
+		fwrite(baseline->kept, 1, baseline->kept_length, file);
+	else
+		fputs("# Known findings of daxtrace check: fingerprint, then words for people.\n",
+		      file);
 	for (line = baseline->lines; line; line = line->hh.next)
-		fprintf(file, "%s\n", line->text);
+		if (*line->text)
+			fprintf(file, "%s\n", line->text);
 	if (fflush(file) || fsync(fileno(file)) || ferror(file)) {
 		log_error("cannot write the baseline %s: %s; %s is as it was", temporary,
 			  strerror(errno), path);
@@ -158,5 +186,6 @@ void baseline__free(struct baseline *baseline)
 		HASH_DEL(baseline->lines, line);
 		free(line);
 	}
+	free(baseline->kept);
 	free(baseline);
 }

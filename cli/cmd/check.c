@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* daxtrace check: the gate. */
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +29,10 @@ static int take_requirement(struct gate *gate, const char *text)
 		return usage_error(&check_command, "--require-coverage %s: not DXnn=N", text);
 	snprintf(id, sizeof(id), "%.*s", (int)(equals - text), text);
 	rule = rule__find(id);
+	errno = 0;
 	count = strtoull(equals + 1, &end, 10);
-	if (rule < 0 || end == equals + 1 || *end || equals[1] == '-')
+	/* Neither a sign nor a blank, which strtoull() takes as well. */
+	if (rule < 0 || errno || !isdigit((unsigned char)equals[1]) || *end)
 		return usage_error(&check_command, "--require-coverage %s: not a rule and a number",
 				   text);
 	gate->required[rule] = count;
@@ -74,8 +78,8 @@ static const char *check_coverage(const struct gate *gate, const struct detector
 		used = snprintf(text, length, "%s", problem);
 	for (rule = 0; rule < RULE_COUNT && used < length; rule++)
 		if (detector__coverage(detector, rule)->contested < gate->required[rule])
-			used += snprintf(text + used, length - used, "%s%s: %llu contested windows, "
-					 "%llu are required.", used ? " " : "", rule_table[rule].id,
+			used += snprintf(text + used, length - used, "%s%s: contested windows: %llu, "
+					 "required: %llu.", used ? " " : "", rule_table[rule].id,
 					 (unsigned long long)detector__coverage(detector, rule)->contested,
 					 (unsigned long long)gate->required[rule]);
 	return *text ? text : NULL;

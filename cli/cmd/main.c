@@ -52,6 +52,27 @@ int usage_error(const struct command *command, const char *format, ...)
 	return STATUS_USAGE;
 }
 
+/* What getopt_long() reads: a command's argv. */
+static char **arguments;
+
+/* The option that getopt_long() complained of, as it was written. */
+static const char *bad_option(bool lacks_value)
+{
+	static char short_option[] = "-?";
+	const char *last = arguments[optind - 1];
+	bool is_long = !strncmp(last, "--", 2);
+
+	/*
+	 * Without its value it is the last argument.  An unknown letter may stand
+	 * in an argument that is not read to its end; a long option with a value
+	 * that it does not take has a letter (optopt) as well.
+	 */
+	if ((is_long && (lacks_value || strchr(last, '='))) || optopt <= 0 || optopt >= OPTION_FS)
+		return last;
+	short_option[1] = optopt;
+	return short_option;
+}
+
 int take_common_option(const struct command *command, int option)
 {
 	switch (option) {
@@ -65,9 +86,9 @@ int take_common_option(const struct command *command, int option)
 		command__usage(command);
 		return STATUS_CLEAN;
 	case ':':
-		return usage_error(command, "option %s needs a value", optarg ? optarg : "");
+		return usage_error(command, "option %s needs a value", bad_option(true));
 	default:
-		return usage_error(command, "unknown option");
+		return usage_error(command, "unknown option %s", bad_option(false));
 	}
 }
 
@@ -216,6 +237,7 @@ int main(int argc, char **argv)
 	if (!command)
 		return usage_error(NULL, "unknown command %s", argv[first]);
 	opterr = 0;
+	arguments = argv + first;
 	status = command->run(argc - first, argv + first);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "daxtrace: cannot write the output: %s; it is not whole\n",

@@ -5,6 +5,7 @@
 
 #include "cmd/cmd.h"
 #include "common/json.h"
+#include "common/printable.h"
 #include "report/report.h"
 #include "trace/trace.h"
 
@@ -37,7 +38,7 @@ static void print_events(void *context, const struct model *model)
 	struct timeline *timeline = context;
 	const struct model_event *event;
 	const struct model_task *task;
-	char text[96], device[32];
+	char text[96], device[32], comm[EVENT_COMM_LENGTH];
 
 	while (timeline->printed < model__newest_event(model)) {
 		event = model__event(model, ++timeline->printed);
@@ -46,9 +47,11 @@ static void print_events(void *context, const struct model *model)
 		if (!timeline->begun)
 			timeline->begun = event->time;
 		task = model__task(model, event->tid);
+		snprintf(comm, sizeof(comm), "%s", task ? task->comm : "?");
+		make_printable(comm);
 		printf("%13.6f %-15s %7u %7s %6llu  %s\n",
-		       (double)(__s64)(event->time - timeline->begun) / 1e9, task ? task->comm : "?",
-		       event->tid, report__device(event->inode.dev, device, sizeof(device)),
+		       (double)(__s64)(event->time - timeline->begun) / 1e9, comm, event->tid,
+		       report__device(event->inode.dev, device, sizeof(device)),
 		       (unsigned long long)event->inode.ino,
 		       report__describe(event, text, sizeof(text)));
 	}

@@ -59,23 +59,55 @@ static void print_rule(const struct rule *rule)
 	       rule->severity, rule->claim, rule->meaning, rule->history, rule->advice);
 }
 
+static void print_rule_json(const struct rule *rule)
+{
+	struct json json;
+
+	json__init(&json, stdout);
+	json__object(&json, NULL);
+	json__string(&json, "type", "rule");
+	json__string(&json, "rule", rule->id);
+	json__string(&json, "name", rule->name);
+	json__string(&json, "severity", rule->severity);
+	json__string(&json, "claim", rule->claim);
+	json__string(&json, "meaning", rule->meaning);
+	json__string(&json, "history", rule->history);
+	json__string(&json, "advice", rule->advice);
+	json__end_object(&json);
+	json__line(&json);
+}
+
 static int run_rules(int argc, char **argv)
 {
-	int i, rule;
+	static const struct option long_options[] = {
+		COMMON_LONG_OPTIONS,
+		{ NULL, 0, NULL, 0 }
+	};
+	int option, status, rule, only = -1;
 
-	for (i = 1; i < argc; i++)
-		if (argv[i][0] != '-')
-			break;
-	if (i == argc) {
-		for (rule = 0; rule < RULE_COUNT; rule++)
+	while ((option = getopt_long(argc, argv, ":jvh", long_options, NULL)) != -1) {
+		status = take_common_option(&rules_command, option);
+		if (status >= 0)
+			return status;
+	}
+	if (argc - optind > 1)
+		return usage_error(&rules_command, "more than one rule given");
+	if (optind < argc) {
+		only = rule__find(argv[optind]);
+		if (only < 0)
+			return usage_error(&rules_command, "there is no rule %s", argv[optind]);
+	}
+	for (rule = 0; rule < RULE_COUNT; rule++) {
+		if (only >= 0 && rule != only)
+			continue;
+		if (log_json)
+			print_rule_json(&rule_table[rule]);
+		else if (only >= 0)
+			print_rule(&rule_table[rule]);
+		else
 			printf("%-5s %-20s %s\n", rule_table[rule].id, rule_table[rule].name,
 			       rule_table[rule].severity);
-		return STATUS_CLEAN;
 	}
-	rule = rule__find(argv[i]);
-	if (rule < 0)
-		return usage_error(&rules_command, "there is no rule %s", argv[i]);
-	print_rule(&rule_table[rule]);
 	return STATUS_CLEAN;
 }
 

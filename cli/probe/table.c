@@ -34,7 +34,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_ENTRY_DELETE] = {
 		.name = "entry-delete",
 		.what = "an entry leaves the mapping",
-		.without = "no loss of an entry is seen; DX01 is unknown",
+		.without = "no loss of an entry is seen; DX01 and DX03 are unknown",
 		/*
 		 * Before 7.x __dax_invalidate_entry() is the one place; then
 		 * dax_delete_mapping_range() came, and dax_disassociate_entry()

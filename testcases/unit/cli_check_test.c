@@ -194,11 +194,15 @@ static void test_update_keeps_words(void **state)
 	char *text;
 
 	(void)state;
-	write_text(baseline, "0123456789abcdef  DX01 see our issue, to be fixed\n");
+	write_text(baseline, "# ours\n\n  # and\n0123456789abcdef  DX01 see our issue\n# last");
+	assert_refused(run("check", "--baseline", baseline, "--update", LOST_TRACE, NULL), USAGE,
+		       "line 3", NULL);
+	/* The last line's end is missing. */
+	write_text(baseline, "# ours\n\n0123456789abcdef  DX01 see our issue\n# last");
 	run("check", "--baseline", baseline, "--update", LOST_TRACE, NULL);
 	text = read_text(baseline);
-	assert_contains(text, "0123456789abcdef  DX01 see our issue, to be fixed\n");
-	assert_contains(text, LOST_FINGERPRINT);
+	assert_string_equal(text, "# ours\n\n0123456789abcdef  DX01 see our issue\n# last\n"
+			    LOST_FINGERPRINT " DX01 refdax lost-dirty-entry\n");
 	free(text);
 }
 
@@ -300,12 +304,12 @@ static void test_required_coverage_says_what_is_lacking(void **state)
 
 	(void)state;
 	assert_says(run("check", "--require-coverage", "DX01=7", CLEAN_TRACE, NULL)->out,
-		    "DX01: 1 contested windows, 7 are required.");
+		    "DX01: contested windows: 1, required: 7.");
 	lines__parse(&lines, run("check", "-j", "--require-coverage", "DX01=7",
 				 "--require-coverage", "DX03=8", CLEAN_TRACE, NULL)->out);
 	assert_string_equal(text_of(lines__verdict(&lines), "verdict"), "inconclusive");
-	assert_contains(text_of(lines__verdict(&lines), "problem"), "7 are required");
-	assert_contains(text_of(lines__verdict(&lines), "problem"), "8 are required");
+	assert_contains(text_of(lines__verdict(&lines), "problem"), "required: 7.");
+	assert_contains(text_of(lines__verdict(&lines), "problem"), "required: 8.");
 	lines__free(&lines);
 }
 
@@ -313,7 +317,7 @@ static void test_required_coverage_that_is_none(void **state)
 {
 	static const char *const bad[] = {
 		"DX01", "DX01=", "DX01=x", "DX01=1x", "DX01=-1", "DX99=1", "=1", "", "1=DX01",
-		"DX01=1=1", "DX010000000000000000000=1",
+		"DX01=1=1", "DX01= 1", "DX01=+1", "DX01=18446744073709551616", "DX010000000000000000000=1",
 	};
 	size_t i;
 

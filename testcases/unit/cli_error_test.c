@@ -18,6 +18,8 @@ static void test_missing_file(void **state)
 	assert_refused(run("check", "/nonexistent", NULL), USAGE, "cannot open /nonexistent", NULL);
 	assert_refused(run("report", "", NULL), USAGE, "cannot open", NULL);
 	assert_refused(run("report", "/tmp", NULL), USAGE, "/tmp is a directory", NULL);
+	assert_refused(run("report", "/dev/null/x", NULL), USAGE, "/dev/null/x", "Not a directory",
+		       NULL);
 }
 
 static void test_file_that_is_no_trace(void **state)
@@ -154,6 +156,34 @@ static void test_wrong_arguments(void **state)
 		       NULL);
 	assert_refused(run("monitor", "--fs", "/nonexistent", NULL), USAGE, "--fs /nonexistent",
 		       "No such file", NULL);
+}
+
+/* Which option it was. */
+static void test_wrong_options(void **state)
+{
+	static const char *const commands[] = {
+		"features", "record", "report", "monitor", "check", "rules",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		assert_refused(run(commands[i], "--frob", NULL), USAGE, "unknown option --frob;",
+			       commands[i], NULL);
+		assert_refused(run(commands[i], "-x", NULL), USAGE, "unknown option -x;", NULL);
+		assert_refused(run(commands[i], "-vx", NULL), USAGE, "unknown option -x;", NULL);
+		assert_refused(run(commands[i], "-xv", NULL), USAGE, "unknown option -x;", NULL);
+		assert_refused(run(commands[i], "--verbose=2", NULL), USAGE,
+			       "unknown option --verbose=2;", NULL);
+	}
+	assert_refused(run("report", "--rule", NULL), USAGE, "option --rule needs a value", NULL);
+	assert_refused(run("check", "--baseline", NULL), USAGE, "option --baseline needs a value",
+		       NULL);
+	assert_refused(run("record", "-o", NULL), USAGE, "option -o needs a value", NULL);
+	assert_refused(run("record", "-vo", NULL), USAGE, "option -o needs a value", NULL);
+	assert_refused(run("monitor", "--interval", NULL), USAGE, "option --interval needs a value",
+		       NULL);
+	assert_refused(run("rules", "DX01", "DX03", NULL), USAGE, "more than one rule", NULL);
 }
 
 static void test_errors_in_json(void **state)
@@ -325,8 +355,18 @@ static void test_help(void **state)
 static void test_rules_command(void **state)
 {
 	const struct outcome_of_run *outcome;
+	struct lines lines;
 
 	(void)state;
+	lines__parse(&lines, run("rules", "-j", NULL)->out);
+	assert_int_equal(lines.count, 2);
+	assert_string_equal(text_of(lines.line[1], "type"), "rule");
+	assert_string_equal(text_of(lines.line[1], "rule"), "DX03");
+	assert_true(strlen(text_of(lines.line[1], "advice")) > 20);
+	lines__free(&lines);
+	lines__parse(&lines, run("rules", "DX03", "-j", NULL)->out);
+	assert_int_equal(lines.count, 1);
+	lines__free(&lines);
 	outcome = run("rules", NULL);
 	assert_int_equal(outcome->status, CLEAN);
 	assert_contains(outcome->out, "DX01  lost-dirty-entry");
@@ -415,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_finding_before_the_damage),
 		cmocka_unit_test(test_no_command),
 		cmocka_unit_test(test_wrong_arguments),
+		cmocka_unit_test(test_wrong_options),
 		cmocka_unit_test(test_errors_in_json),
 		cmocka_unit_test(test_hostile_arguments),
 		cmocka_unit_test(test_full_output),

@@ -216,6 +216,25 @@ static void test_loss_and_finding(void **state)
 	assert_says(outcome->out, "5 records were lost in the kernel");
 }
 
+/* Whoever wrote the file lost records, and the records about that. */
+static void test_loss_at_the_end_only(void **state)
+{
+	struct story_recording recording = { .lost = 3 };
+	const struct outcome_of_run *outcome;
+	struct story story;
+
+	(void)state;
+	story__well_behaved(&story, &story_numbers);
+	outcome = run("report", save_story(&story, "end", &recording), NULL);
+	assert_int_equal(outcome->status, INCONCLUSIVE);
+	assert_says(outcome->out, "says that 3 records were lost.");
+	/* As the recorder does it: told in the stream, and counted at the end. */
+	story__well_behaved(&story, &story_numbers);
+	story__gap(&story, 3);
+	outcome = run("report", save_story(&story, "end", &recording), NULL);
+	assert_null(strstr(outcome->out, "end says"));
+}
+
 static void test_missing_event(void **state)
 {
 	struct story_recording recording = { .missing = OBSERVED_BIT(OBSERVED_ENTRY_DELETE) };
@@ -471,7 +490,7 @@ static void test_hostile_text(void **state)
 {
 	const struct outcome_of_run *outcome;
 	struct story story;
-	const char *path;
+	const char *path, *c;
 
 	(void)state;
 	tell_hostile(&story);
@@ -486,6 +505,11 @@ static void test_hostile_text(void **state)
 	assert_fits(outcome->out);
 	outcome = run("report", "--view", "summary", path, NULL);
 	assert_fits(outcome->out);
+	/* Wider than 80 columns, but as harmless. */
+	outcome = run("report", "--view", "timeline", path, NULL);
+	for (c = outcome->out; *c; c++)
+		assert_true(*c == '\n' || ((unsigned char)*c >= ' ' && *c != 0x7f));
+	assert_null(strstr(outcome->out, "\xc2\x9b"));
 }
 
 /* The same bytes for a program: all of them, as far as they are text. */
@@ -677,6 +701,7 @@ int main(void)
 		cmocka_unit_test(test_open_range_in_json),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_loss_and_finding),
+		cmocka_unit_test(test_loss_at_the_end_only),
 		cmocka_unit_test(test_missing_event),
 		cmocka_unit_test(test_no_facts),
 		cmocka_unit_test(test_command_that_failed),
