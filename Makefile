@@ -41,6 +41,7 @@ help:
 	@echo
 	@echo '  demo        install what is missing (as root), then show the main job in QEMU'
 	@echo '  check       the tests: on the host, then in QEMU on three kernels'
+	@echo '  check-long  the same, every load at full length: hours'
 	@echo '  all         cli, bpf, the tools of refdax and its module (the default)'
 	@echo '  cli         $(O)/daxtrace'
 	@echo '  bpf         the BPF object that it carries'

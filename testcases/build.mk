@@ -34,5 +34,10 @@ guest-programs: cli tools workloads
 check: setup
 	$(Q)testcases/check
 
+# The same with every load at full length; hours.
+.PHONY: check-long
+check-long: setup
+	$(Q)LONG=1 testcases/check
+
 bench: setup
 	$(Q)testcases/bench/run

@@ -14,6 +14,15 @@ build=$(realpath "${O:-$root/build}")
 daxtrace=$build/daxtrace
 export NO_COLOR=1
 
+# long FULL SHORT: how much of a load, by whether this is "make check-long".
+long() {
+	if [ -n "${LONG:-}" ]; then
+		echo "$1"
+	else
+		echo "$2"
+	fi
+}
+
 failures=0
 
 ok() {
