@@ -5,6 +5,7 @@
 
 #include <linux/buffer_head.h>
 #include <linux/fs.h>
+#include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -25,7 +26,9 @@
 struct refdax_lab;
 struct refdax_journal;
 struct jbd2_journal_handle;
+struct fs_context;
 struct path;
+struct seq_file;
 
 /* Mount options. */
 enum refdax_write_fix {
@@ -134,7 +137,7 @@ struct refdax_map {
 	bool m_new;		/* was a hole or unwritten until this call */
 };
 
-/* super.c */
+/* metadata.c */
 __printf(3, 4) void refdax_msg(struct super_block *sb, const char *level, const char *fmt, ...);
 /* Say once in a while that metadata is damaged, remember it, return -EFSCORRUPTED. */
 __printf(2, 3) int refdax_damage(struct super_block *sb, const char *fmt, ...);
@@ -150,6 +153,25 @@ void refdax_init_header(struct refdax_header *header, u32 magic, u64 block, u64 
 struct buffer_head *refdax_read_block(struct super_block *sb, u64 block, u32 magic, u64 owner,
 				      u32 generation, bool *fresh);
 void refdax_set_verified(struct buffer_head *bh);
+/* Whether the superblock can be mounted as sb_rdonly() says; takes what it says into the sb_info. */
+int refdax_check_super(struct super_block *sb);
+/* Write the superblock at once. Only while no transaction can have it. */
+int refdax_write_super(struct super_block *sb, bool clean);
+
+/* options.c: of a mount or remount, in fc->fs_private. */
+struct refdax_options {
+	enum refdax_write_fix write_fix;
+	bool write_fix_given;
+};
+
+extern const struct fs_parameter_spec refdax_parameters[];
+int refdax_init_fs_context(struct fs_context *fc);
+int refdax_show_options(struct seq_file *seq, struct dentry *root);
+
+/* super.c */
+int refdax_get_tree(struct fs_context *fc);
+/* From here on the filesystem is in use for writing: a mount, or a remount from read-only. */
+int refdax_start_writing(struct super_block *sb);
 
 /* inode.c */
 extern const struct file_operations refdax_file_operations;

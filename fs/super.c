@@ -1,126 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mounting, unmounting, and what concerns the filesystem as a whole. */
 #include <linux/blkdev.h>
-#include <linux/crc32c.h>
 #include <linux/fs_context.h>
-#include <linux/fs_parser.h>
 #include <linux/magic.h>
 #include <linux/module.h>
-#include <linux/ratelimit.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
 
 #include "refdax.h"
 
 static struct kmem_cache *refdax_inode_cache;
-
-/* Bits of jbd2 end before this one; journal.c asserts it. */
-enum {
-	BH_RefdaxVerified = BH_PrivateStart + 16,
-};
-BUFFER_FNS(RefdaxVerified, refdax_verified)
-
-void refdax_set_verified(struct buffer_head *bh)
-{
-	set_buffer_refdax_verified(bh);
-}
-
-void refdax_msg(struct super_block *sb, const char *level, const char *fmt, ...)
-{
-	struct va_format vaf;
-	va_list args;
-
-	va_start(args, fmt);
-	vaf.fmt = fmt;
-	vaf.va = &args;
-	printk("%srefdax (%s): %pV\n", level, sb->s_id, &vaf);
-	va_end(args);
-}
-
-int refdax_damage(struct super_block *sb, const char *fmt, ...)
-{
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
-	struct va_format vaf;
-	va_list args;
-
-	set_bit(REFDAX_SB_DAMAGED, &REFDAX_SB(sb)->s_flags);
-	if (__ratelimit(&limit)) {
-		va_start(args, fmt);
-		vaf.fmt = fmt;
-		vaf.va = &args;
-		refdax_msg(sb, KERN_ERR, "damaged: %pV; unmount it and run fsck.refdax", &vaf);
-		va_end(args);
-	}
-	return -EFSCORRUPTED;
-}
-
-/* The superblock's own checksum cannot depend on the UUID that is in it. */
-u32 refdax_block_crc(struct refdax_sb_info *sbi, const void *block)
-{
-	const struct refdax_header *header = block;
-	size_t offset = offsetof(struct refdax_header, h_crc);
-	__le32 zero = 0;
-	u32 crc = header->h_magic == cpu_to_le32(REFDAX_MAGIC_SUPER) ? ~0U : sbi->s_seed;
-
-	crc = crc32c(crc, block, offset);
-	crc = crc32c(crc, &zero, sizeof(zero));
-	offset += sizeof(zero);
-	return crc32c(crc, block + offset, REFDAX_BLOCK_SIZE - offset);
-}
-
-void refdax_init_header(struct refdax_header *header, u32 magic, u64 block, u64 owner,
-			u32 generation)
-{
-	header->h_magic = cpu_to_le32(magic);
-	header->h_block = cpu_to_le64(block);
-	header->h_owner = cpu_to_le64(owner);
-	header->h_generation = cpu_to_le32(generation);
-}
-
-struct buffer_head *refdax_read_block(struct super_block *sb, u64 block, u32 magic, u64 owner,
-				      u32 generation, bool *fresh)
-{
-	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	struct refdax_header *header;
-	struct buffer_head *bh;
-	const char *what;
-
-	*fresh = false;
-	if (block >= sbi->s_blocks)
-		return ERR_PTR(refdax_damage(sb, "block %llu of owner %llu is behind the end",
-					     block, owner));
-	bh = sb_bread(sb, block);
-	if (!bh) {
-		refdax_msg(sb, KERN_ERR, "cannot read block %llu of owner %llu", block, owner);
-		return ERR_PTR(-EIO);
-	}
-	header = (struct refdax_header *)bh->b_data;
-	what = NULL;
-	if (le32_to_cpu(header->h_magic) != magic)
-		what = "magic number";
-	else if (le64_to_cpu(header->h_block) != block)
-		what = "block number";
-	else if (le64_to_cpu(header->h_owner) != owner ||
-		 le32_to_cpu(header->h_generation) != generation)
-		what = "owner";
-	/*
-	 * A block is verified once, before anybody changes it; from then on its
-	 * checksum is stale until the commit makes it anew. Those who change it
-	 * hold a lock that keeps readers of it out.
-	 */
-	else if (!buffer_refdax_verified(bh)) {
-		if (le32_to_cpu(header->h_crc) != refdax_block_crc(sbi, bh->b_data))
-			what = "checksum";
-		*fresh = true;
-	}
-	if (what) {
-		refdax_damage(sb, "block %llu of owner %llu has a wrong %s", block, owner, what);
-		brelse(bh);
-		return ERR_PTR(-EFSCORRUPTED);
-	}
-	return bh;
-}
 
 /*
  * Inodes.
@@ -159,90 +48,6 @@ static void refdax_inode_once(void *object)
 	spin_lock_init(&ri->i_raw_lock);
 	INIT_LIST_HEAD(&ri->i_orphan);
 	inode_init_once(&ri->vfs_inode);
-}
-
-/*
- * The superblock.
- */
-
-static int refdax_check_super(struct super_block *sb)
-{
-	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	struct refdax_super *super = sbi->s_super;
-	u64 incompat = le64_to_cpu(super->s_incompat) & ~REFDAX_INCOMPAT_ALL;
-	u64 ro_compat = le64_to_cpu(super->s_ro_compat) & ~REFDAX_RO_COMPAT_ALL;
-	u64 blocks = le64_to_cpu(super->s_blocks), groups, last;
-	u32 journal = le32_to_cpu(super->s_journal_blocks);
-
-	if (le32_to_cpu(super->s_header.h_magic) != REFDAX_MAGIC_SUPER) {
-		refdax_msg(sb, KERN_ERR, "no refdax filesystem here: block 0 has the magic number 0x%08x; mkfs.refdax makes one",
-			   le32_to_cpu(super->s_header.h_magic));
-		return -EINVAL;
-	}
-	if (le32_to_cpu(super->s_version) != REFDAX_VERSION || incompat) {
-		refdax_msg(sb, KERN_ERR, "format version %u with features 0x%llx: this module knows version %d and features 0x%llx; a newer one is needed",
-			   le32_to_cpu(super->s_version), le64_to_cpu(super->s_incompat),
-			   REFDAX_VERSION, REFDAX_INCOMPAT_ALL);
-		return -EINVAL;
-	}
-	if (le32_to_cpu(super->s_header.h_crc) != refdax_block_crc(sbi, super)) {
-		refdax_msg(sb, KERN_ERR, "the superblock has a wrong checksum: it is damaged; run fsck.refdax");
-		return -EFSCORRUPTED;
-	}
-	if (le32_to_cpu(super->s_block_size) != REFDAX_BLOCK_SIZE) {
-		refdax_msg(sb, KERN_ERR, "block size %u: DAX maps whole pages, so it must be %d",
-			   le32_to_cpu(super->s_block_size), REFDAX_BLOCK_SIZE);
-		return -EINVAL;
-	}
-	if (ro_compat && !sb_rdonly(sb)) {
-		refdax_msg(sb, KERN_ERR, "unknown read-only features 0x%llx: mount it with -o ro",
-			   ro_compat);
-		return -EROFS;
-	}
-
-	groups = DIV_ROUND_UP_ULL(blocks, REFDAX_BLOCKS_PER_GROUP);
-	last = blocks % REFDAX_BLOCKS_PER_GROUP;
-	if (le32_to_cpu(super->s_blocks_per_group) != REFDAX_BLOCKS_PER_GROUP ||
-	    le32_to_cpu(super->s_inodes_per_group) != REFDAX_INODES_PER_GROUP ||
-	    le32_to_cpu(super->s_inode_size) != REFDAX_INODE_SIZE ||
-	    le64_to_cpu(super->s_journal_block) != REFDAX_JOURNAL_BLOCK ||
-	    journal < REFDAX_MIN_JOURNAL || journal > REFDAX_MAX_JOURNAL ||
-	    le32_to_cpu(super->s_groups) != groups || blocks > REFDAX_LOGICAL_MAX ||
-	    (last && last < REFDAX_MIN_GROUP) ||
-	    blocks < REFDAX_JOURNAL_BLOCK + journal + REFDAX_MIN_GROUP) {
-		refdax_msg(sb, KERN_ERR, "the superblock describes an impossible layout: it is damaged; run fsck.refdax");
-		return -EFSCORRUPTED;
-	}
-	if (blocks > bdev_nr_bytes(sb->s_bdev) >> REFDAX_BLOCK_BITS) {
-		refdax_msg(sb, KERN_ERR, "the filesystem has %llu blocks and the device only %llu: it was cut off, or this is another device",
-			   blocks, (u64)bdev_nr_bytes(sb->s_bdev) >> REFDAX_BLOCK_BITS);
-		return -EINVAL;
-	}
-	sbi->s_blocks = blocks;
-	sbi->s_ngroups = groups;
-	sbi->s_max_ino = groups * REFDAX_INODES_PER_GROUP;
-	sbi->s_seed = crc32c(~0, super->s_uuid, sizeof(super->s_uuid));
-	sbi->s_hash_key.key[0] = le64_to_cpu(super->s_hash_key[0]);
-	sbi->s_hash_key.key[1] = le64_to_cpu(super->s_hash_key[1]);
-	return 0;
-}
-
-/* Write the superblock at once. Only while no transaction can have it. */
-static int refdax_write_super(struct super_block *sb, bool clean)
-{
-	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	struct refdax_super *super = sbi->s_super;
-	u32 state = le32_to_cpu(super->s_state);
-
-	lock_buffer(sbi->s_bh);
-	state = clean ? state | REFDAX_STATE_CLEAN : state & ~REFDAX_STATE_CLEAN;
-	if (test_bit(REFDAX_SB_DAMAGED, &sbi->s_flags))
-		state |= REFDAX_STATE_ERRORS;
-	super->s_state = cpu_to_le32(state);
-	super->s_header.h_crc = cpu_to_le32(refdax_block_crc(sbi, super));
-	mark_buffer_dirty(sbi->s_bh);
-	unlock_buffer(sbi->s_bh);
-	return sync_dirty_buffer(sbi->s_bh);
 }
 
 static void refdax_put_super(struct super_block *sb)
@@ -314,80 +119,6 @@ static int refdax_statfs(struct dentry *dentry, struct kstatfs *buf)
 	return 0;
 }
 
-/*
- * Mount options.
- */
-
-enum {
-	REFDAX_OPT_DAX,
-	REFDAX_OPT_DAX_ENUM,
-	REFDAX_OPT_WRITE_FIX,
-};
-
-enum {
-	REFDAX_DAX_ALWAYS,
-	REFDAX_DAX_NEVER,
-	REFDAX_DAX_INODE,
-};
-
-static const struct constant_table refdax_dax_values[] = {
-	{ "always", REFDAX_DAX_ALWAYS },
-	{ "never", REFDAX_DAX_NEVER },
-	{ "inode", REFDAX_DAX_INODE },
-	{}
-};
-
-static const struct constant_table refdax_write_fix_values[] = {
-	{ "entry", REFDAX_FIX_ENTRY },
-	{ "flush", REFDAX_FIX_FLUSH },
-	{ "exclusive", REFDAX_FIX_EXCLUSIVE },
-	{}
-};
-
-static const struct fs_parameter_spec refdax_parameters[] = {
-	fsparam_flag("dax", REFDAX_OPT_DAX),
-	fsparam_enum("dax", REFDAX_OPT_DAX_ENUM, refdax_dax_values),
-	fsparam_enum("write_fix", REFDAX_OPT_WRITE_FIX, refdax_write_fix_values),
-	{}
-};
-
-struct refdax_options {
-	enum refdax_write_fix write_fix;
-	bool write_fix_given;
-};
-
-static int refdax_parse_param(struct fs_context *fc, struct fs_parameter *param)
-{
-	struct refdax_options *options = fc->fs_private;
-	struct fs_parse_result result;
-	int opt = fs_parse(fc, refdax_parameters, param, &result);
-
-	switch (opt) {
-	case REFDAX_OPT_DAX:
-		return 0;
-	case REFDAX_OPT_DAX_ENUM:
-		if (result.uint_32 != REFDAX_DAX_ALWAYS)
-			return invalf(fc, "refdax: dax=%s is not supported yet: every regular file is DAX (dax=always)",
-				      refdax_dax_values[result.uint_32].name);
-		return 0;
-	case REFDAX_OPT_WRITE_FIX:
-		options->write_fix = result.uint_32;
-		options->write_fix_given = true;
-		return 0;
-	default:
-		return opt;
-	}
-}
-
-static int refdax_show_options(struct seq_file *seq, struct dentry *root)
-{
-	struct refdax_sb_info *sbi = REFDAX_SB(root->d_sb);
-
-	seq_printf(seq, ",dax=always,write_fix=%s",
-		   refdax_write_fix_values[sbi->s_write_fix].name);
-	return 0;
-}
-
 static const struct super_operations refdax_super_operations = {
 	.alloc_inode	= refdax_alloc_inode,
 	.free_inode	= refdax_free_inode_memory,
@@ -423,8 +154,7 @@ static int refdax_load_journal(struct super_block *sb)
 	return err ?: refdax_check_super(sb);
 }
 
-/* From here on the filesystem is in use for writing. */
-static int refdax_start_writing(struct super_block *sb)
+int refdax_start_writing(struct super_block *sb)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(sb);
 	int err;
@@ -556,69 +286,9 @@ out_free:
 	return err;
 }
 
-static int refdax_get_tree(struct fs_context *fc)
+int refdax_get_tree(struct fs_context *fc)
 {
 	return get_tree_bdev(fc, refdax_fill_super);
-}
-
-static int refdax_reconfigure(struct fs_context *fc)
-{
-	struct super_block *sb = fc->root->d_sb;
-	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	struct refdax_options *options = fc->fs_private;
-	bool ro = fc->sb_flags & SB_RDONLY;
-	int err;
-
-	err = sync_filesystem(sb);
-	if (err)
-		return err;
-	if (ro && !sb_rdonly(sb)) {
-		err = refdax_journal_freeze(sb);
-		if (err)
-			return err;
-		refdax_write_super(sb, true);
-	} else if (!ro && sb_rdonly(sb)) {
-		if (!sbi->s_journal) {
-			errorf(fc, "refdax: the journal was not opened because the device is read-only: unmount, then mount again");
-			return -EROFS;
-		}
-		if (le64_to_cpu(sbi->s_super->s_ro_compat) & ~REFDAX_RO_COMPAT_ALL) {
-			errorf(fc, "refdax: unknown read-only features 0x%llx forbid writing",
-			       le64_to_cpu(sbi->s_super->s_ro_compat));
-			return -EROFS;
-		}
-		sb->s_flags &= ~SB_RDONLY;
-		err = refdax_start_writing(sb);
-		if (err) {
-			sb->s_flags |= SB_RDONLY;
-			return err;
-		}
-	}
-	/* Writes read it once each, so that it may change between two. */
-	if (options->write_fix_given)
-		WRITE_ONCE(sbi->s_write_fix, options->write_fix);
-	return 0;
-}
-
-static void refdax_free_fc(struct fs_context *fc)
-{
-	kfree(fc->fs_private);
-}
-
-static const struct fs_context_operations refdax_context_operations = {
-	.parse_param	= refdax_parse_param,
-	.get_tree	= refdax_get_tree,
-	.reconfigure	= refdax_reconfigure,
-	.free		= refdax_free_fc,
-};
-
-static int refdax_init_fs_context(struct fs_context *fc)
-{
-	fc->fs_private = kzalloc(sizeof(struct refdax_options), GFP_KERNEL);
-	if (!fc->fs_private)
-		return -ENOMEM;
-	fc->ops = &refdax_context_operations;
-	return 0;
 }
 
 static struct file_system_type refdax_type = {
