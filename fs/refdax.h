@@ -237,7 +237,7 @@ int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count);
 ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from);
 
-/* extents.c */
+/* extents.c, extents_insert.c, extents_remove.c */
 void refdax_init_root(struct inode *inode);
 int refdax_check_root(struct inode *inode);
 /* What lies at @logical; at most @count blocks. */
