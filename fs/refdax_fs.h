@@ -44,14 +44,14 @@
 #define REFDAX_MAX_JOURNAL	16384
 
 #define REFDAX_BLOCKS_PER_GROUP	32256
-#define REFDAX_INODE_SIZE	256
+#define REFDAX_INODE_SIZE	512
 #define REFDAX_INODES_PER_BLOCK	(REFDAX_BLOCK_SIZE / REFDAX_INODE_SIZE)
-/* One inode for 16 KiB: the table and both bitmaps fill 506 of the first 512 blocks. */
+/* One inode for 16 KiB: the table and both bitmaps fill 1010 of the first 1024 blocks. */
 #define REFDAX_INODES_PER_GROUP	8064
 #define REFDAX_INODE_TABLE_BLOCKS (REFDAX_INODES_PER_GROUP / REFDAX_INODES_PER_BLOCK)
 #define REFDAX_GROUP_OVERHEAD	(2 + REFDAX_INODE_TABLE_BLOCKS)
 /* A last group that is shorter than this is not used. */
-#define REFDAX_MIN_GROUP	1024
+#define REFDAX_MIN_GROUP	2048
 
 /* Kind of block, first word of each. */
 #define REFDAX_MAGIC_SUPER	0x53584452	/* "RDXS" */
@@ -60,6 +60,7 @@
 #define REFDAX_MAGIC_EXTENTS	0x45584452	/* "RDXE": node of an extent tree */
 #define REFDAX_MAGIC_DIR	0x44584452	/* "RDXD": directory entries */
 #define REFDAX_MAGIC_SYMLINK	0x4c584452	/* "RDXL": target of a long symlink */
+#define REFDAX_MAGIC_XATTR	0x41584452	/* "RDXA": extended attributes of an inode */
 
 /* For statfs(2), and to tell people apart from machines. */
 #define REFDAX_SUPER_MAGIC	0x52444158	/* "RDAX" */
@@ -74,7 +75,7 @@ struct refdax_header {
 };
 REFDAX_SIZE_ASSERT(struct refdax_header, 32);
 
-#define REFDAX_VERSION		1
+#define REFDAX_VERSION		2
 
 /*
  * Features. Unknown compat bits may be ignored, unknown ro_compat bits forbid
@@ -189,6 +190,50 @@ struct refdax_time {
 } __attribute__((packed));
 REFDAX_SIZE_ASSERT(struct refdax_time, 12);
 
+/*
+ * Extended attributes. An inode has two lists of them, each packed without gaps:
+ * one in its tail, and one in a block of its own (i_xattr_block) if that did not
+ * suffice. No name is in both, or twice. The order says nothing. Bytes behind
+ * the entries are zero.
+ *
+ * Values of REFDAX_XATTR_ACL_* are what setxattr(2) takes and getxattr(2) gives
+ * for them: struct posix_acl_xattr_header of linux/posix_acl_xattr.h, version 2,
+ * with ids as they are on disk.
+ */
+struct refdax_xattr_list {
+	__le16 xl_count;	/* entries */
+	__le16 xl_used;		/* bytes of xl_data in use */
+	__u8 xl_data[];		/* struct refdax_xattr_entry */
+};
+REFDAX_SIZE_ASSERT(struct refdax_xattr_list, 4);
+
+struct refdax_xattr_entry {
+	__u8 xe_type;		/* REFDAX_XATTR_*: what its name begins with */
+	__u8 xe_name_len;	/* of the rest of the name; 0 for ACLs, 1 .. 255 for others */
+	__le16 xe_value_len;
+	__u8 xe_data[];		/* the rest of the name, without a zero byte; the value */
+} __attribute__((packed));
+REFDAX_SIZE_ASSERT(struct refdax_xattr_entry, 4);
+
+#define REFDAX_XATTR_USER		1	/* user.NAME: regular files and directories only */
+#define REFDAX_XATTR_TRUSTED		2	/* trusted.NAME */
+#define REFDAX_XATTR_SECURITY		3	/* security.NAME */
+#define REFDAX_XATTR_ACL_ACCESS		4	/* system.posix_acl_access: not on symlinks */
+#define REFDAX_XATTR_ACL_DEFAULT	5	/* system.posix_acl_default: directories only */
+
+/*
+ * Room for entries: REFDAX_XATTR_INODE_BYTES in the inode, and
+ * REFDAX_XATTR_BLOCK_BYTES in the block. The block counts in i_blocks, and is
+ * given up with its last entry.
+ */
+struct refdax_xattr_block {
+	struct refdax_header xb_header;	/* owner and generation are the inode's */
+	struct refdax_xattr_list xb_list;
+};
+#define REFDAX_INODE_TAIL		256
+#define REFDAX_XATTR_INODE_BYTES	(REFDAX_INODE_TAIL - 4)
+#define REFDAX_XATTR_BLOCK_BYTES	(REFDAX_BLOCK_SIZE - 32 - 4)
+
 struct refdax_inode {
 	__le32 i_crc;		/* also over the inode's number and generation, see refdax_inode_crc */
 	__le16 i_mode;		/* 0: free */
@@ -207,8 +252,10 @@ struct refdax_inode {
 	struct refdax_time i_mtime;
 	struct refdax_time i_ctime;
 	struct refdax_time i_crtime;
-	__u8 i_reserved2[16];
+	__le64 i_xattr_block;	/* struct refdax_xattr_block, 0 if there is none */
+	__u8 i_reserved2[8];
 	__u8 i_root[REFDAX_ROOT_BYTES];	/* struct refdax_node, or a symlink's target */
+	__u8 i_tail[REFDAX_INODE_TAIL];	/* struct refdax_xattr_list */
 };
 REFDAX_SIZE_ASSERT(struct refdax_inode, REFDAX_INODE_SIZE);
 
