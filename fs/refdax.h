@@ -229,6 +229,9 @@ int refdax_fileattr_get(struct dentry *dentry, struct refdax_fileattr *fa);
 int refdax_fileattr_set(struct refdax_idmap *idmap, struct dentry *dentry,
 			struct refdax_fileattr *fa);
 
+/* fallocate.c */
+long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+
 /* dax.c */
 extern const struct address_space_operations refdax_dax_aops;
 extern const struct iomap_ops refdax_dax_iomap_ops;
