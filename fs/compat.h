@@ -172,15 +172,14 @@ typedef pfn_t refdax_pfn_t;
 typedef unsigned long refdax_pfn_t;
 #endif
 
-/* 6.17: the test for MAP_SYNC takes what it needs instead of the VMA. */
+/*
+ * What daxdev_mapping_supported() says: 6.17 and 7.2 changed what it takes, and a
+ * ->mmap has no struct vm_area_desc.
+ */
 static inline bool refdax_mapping_supported(struct vm_area_struct *vma, struct inode *inode,
 					    struct dax_device *dax_dev)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
-	return daxdev_mapping_supported(vma, dax_dev);
-#else
-	return daxdev_mapping_supported(vma->vm_flags, inode, dax_dev);
-#endif
+	return !(vma->vm_flags & VM_SYNC) || (IS_DAX(inode) && dax_synchronous(dax_dev));
 }
 
 /* Called by the wait below with the invalidate_lock held; returns with it held. */

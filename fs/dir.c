@@ -63,8 +63,8 @@ static int refdax_check_dir_block(struct inode *dir, struct refdax_dir_block *db
 	if (count == le16_to_cpu(db->db_count) && !db->db_reserved)
 		return 0;
 damaged:
-	return refdax_damage(sb, "directory %lu: entry %u of the block for hashes from 0x%llx is invalid",
-			     dir->i_ino, count, key);
+	return refdax_damage(sb, "directory %llu: entry %u of the block for hashes from 0x%llx is invalid",
+			     (u64)dir->i_ino, count, key);
 }
 
 static struct buffer_head *refdax_dir_read(struct inode *dir, u64 key, u64 block)

@@ -33,8 +33,8 @@ static int refdax_check_entries(struct inode *inode, const struct refdax_node *n
 	u64 end = 0;
 
 	if (count > max || depth > REFDAX_MAX_DEPTH || (depth && !count) || node->n_reserved)
-		return refdax_damage(sb, "inode %lu: extent node in block %llu has depth %d and %d entries",
-				     inode->i_ino, block, depth, count);
+		return refdax_damage(sb, "inode %llu: extent node in block %llu has depth %d and %d entries",
+				     (u64)inode->i_ino, block, depth, count);
 	for (i = 0; i < count; i++) {
 		const struct refdax_extent *x = &node->n_entries[i];
 		bool leaf = !depth;
@@ -44,8 +44,8 @@ static int refdax_check_entries(struct inode *inode, const struct refdax_node *n
 		    le32_to_cpu(x->x_flags) & ~(leaf ? REFDAX_EXTENT_UNWRITTEN : 0) ||
 		    (!leaf && x_count(x)) ||
 		    (leaf && x_unwritten(x) && !S_ISREG(inode->i_mode)))
-			return refdax_damage(sb, "inode %lu: entry %d of the extent node in block %llu is invalid",
-					     inode->i_ino, i, block);
+			return refdax_damage(sb, "inode %llu: entry %d of the extent node in block %llu is invalid",
+					     (u64)inode->i_ino, i, block);
 		end = leaf ? x_end(x) : x_logical(x) + 1;
 	}
 	return 0;
@@ -79,8 +79,8 @@ static struct buffer_head *refdax_read_node(struct inode *inode, u64 block, int 
 	if (last < 0 || n_depth(node) != depth ||
 	    (!depth && x_logical(&node->n_entries[0]) < low) ||
 	    x_logical(&node->n_entries[last]) >= high) {
-		err = refdax_damage(inode->i_sb, "inode %lu: extent node in block %llu does not fit its place in the tree",
-				    inode->i_ino, block);
+		err = refdax_damage(inode->i_sb, "inode %llu: extent node in block %llu does not fit its place in the tree",
+				    (u64)inode->i_ino, block);
 		goto out;
 	}
 	return bh;

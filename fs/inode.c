@@ -125,7 +125,7 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 
 	bh = sb_bread(sb, refdax_inode_block(sb, inode->i_ino, &offset));
 	if (!bh) {
-		refdax_msg(sb, KERN_ERR, "cannot read inode %lu", inode->i_ino);
+		refdax_msg(sb, KERN_ERR, "cannot read inode %llu", (u64)inode->i_ino);
 		return -EIO;
 	}
 	raw = (struct refdax_inode *)(bh->b_data + offset);
@@ -135,7 +135,7 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 	err = refdax_check_raw(sb, inode->i_ino, raw);
 	/* It would be deleted when it leaves memory. */
 	if (!err && !raw->i_nlink && !orphan)
-		err = refdax_damage(sb, "inode %lu has a name and no links", inode->i_ino);
+		err = refdax_damage(sb, "inode %llu has a name and no links", (u64)inode->i_ino);
 	if (err)
 		goto out;
 
@@ -166,8 +166,8 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 	if (ri->i_flags & REFDAX_FL_INLINE) {
 		if (memchr_inv(ri->i_root + inode->i_size, 0, 1) ||
 		    strnlen(ri->i_root, inode->i_size) != inode->i_size)
-			err = refdax_damage(sb, "symlink %lu has a length that is not its target's",
-					    inode->i_ino);
+			err = refdax_damage(sb, "symlink %llu has a length that is not its target's",
+					    (u64)inode->i_ino);
 		else
 			inode->i_link = ri->i_root;
 	} else {
@@ -456,8 +456,8 @@ void refdax_evict_inode(struct inode *inode)
 		}
 	}
 	if (err) {
-		refdax_msg(sb, KERN_ERR, "inode %lu could not be deleted (error %d): the next mount tries again",
-			   inode->i_ino, err);
+		refdax_msg(sb, KERN_ERR, "inode %llu could not be deleted (error %d): the next mount tries again",
+			   (u64)inode->i_ino, err);
 		refdax_orphan_forget(inode);
 	}
 	clear_inode(inode);

@@ -22,13 +22,13 @@ static struct dentry *refdax_lookup(struct inode *dir, struct dentry *dentry, un
 	if (!err) {
 		inode = refdax_iget(dir->i_sb, ino, false);
 		if (inode == ERR_PTR(-ESTALE))
-			return ERR_PTR(refdax_damage(dir->i_sb, "directory %lu leads to inode %llu, which is free",
-						     dir->i_ino, ino));
+			return ERR_PTR(refdax_damage(dir->i_sb, "directory %llu leads to inode %llu, which is free",
+						     (u64)dir->i_ino, ino));
 		/* A directory has one name. Two dentries for it would break the VFS's tree. */
 		if (!IS_ERR(inode) && S_ISDIR(inode->i_mode) &&
 		    (REFDAX_I(inode)->i_parent != dir->i_ino || inode == dir)) {
-			err = refdax_damage(dir->i_sb, "directory %lu is not the parent of directory %lu",
-					    dir->i_ino, inode->i_ino);
+			err = refdax_damage(dir->i_sb, "directory %llu is not the parent of directory %llu",
+					    (u64)dir->i_ino, (u64)inode->i_ino);
 			iput(inode);
 			return ERR_PTR(err);
 		}
@@ -196,15 +196,15 @@ int refdax_symlink_load(struct inode *inode)
 	if (err)
 		return err;
 	if (map.m_state != REFDAX_MAPPED)
-		return refdax_damage(sb, "symlink %lu has no block", inode->i_ino);
+		return refdax_damage(sb, "symlink %llu has no block", (u64)inode->i_ino);
 	bh = refdax_read_block(sb, map.m_physical, REFDAX_MAGIC_SYMLINK, inode->i_ino,
 			       inode->i_generation, &fresh);
 	if (IS_ERR(bh))
 		return PTR_ERR(bh);
 	block = (struct refdax_symlink_block *)bh->b_data;
 	if (strnlen(block->l_target, sizeof(block->l_target)) != inode->i_size) {
-		err = refdax_damage(sb, "symlink %lu has a length that is not its target's",
-				    inode->i_ino);
+		err = refdax_damage(sb, "symlink %llu has a length that is not its target's",
+				    (u64)inode->i_ino);
 	} else {
 		refdax_set_verified(bh);
 		inode->i_link = kstrdup(block->l_target, GFP_KERNEL);
@@ -285,8 +285,8 @@ out:
 static int refdax_unlink(struct inode *dir, struct dentry *dentry)
 {
 	if (!d_inode(dentry)->i_nlink)
-		return refdax_damage(dir->i_sb, "inode %lu has more names than links",
-				     d_inode(dentry)->i_ino);
+		return refdax_damage(dir->i_sb, "inode %llu has more names than links",
+				     (u64)d_inode(dentry)->i_ino);
 	return refdax_remove(dir, dentry);
 }
 
@@ -299,8 +299,8 @@ static int refdax_rmdir(struct inode *dir, struct dentry *dentry)
 	if (!empty)
 		return -ENOTEMPTY;
 	if (dir->i_nlink <= 2)
-		return refdax_damage(dir->i_sb, "directory %lu has more subdirectories than links",
-				     dir->i_ino);
+		return refdax_damage(dir->i_sb, "directory %llu has more subdirectories than links",
+				     (u64)dir->i_ino);
 	return refdax_remove(dir, dentry);
 }
 
