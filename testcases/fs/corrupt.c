@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 
 		if (pread(fd, block, sizeof(block), i * sizeof(block)) != sizeof(block))
 			break;
-		if (table ? raw[0].i_mode || raw[1].i_mode || raw[8].i_mode : is_metadata(block))
+		if (table ? raw[0].i_mode || raw[1].i_mode || raw[REFDAX_INODES_PER_BLOCK - 1].i_mode : is_metadata(block))
 			metadata[count++] = i;
 	}
 	while (changes--) {
