@@ -9,9 +9,9 @@
 #include "trace/trace.h"
 
 /* Events of which the file does not say that they were observed. */
-static __u32 missing_events(const struct trace_reader *reader)
+static __u64 missing_events(const struct trace_reader *reader)
 {
-	__u32 missing = 0;
+	__u64 missing = 0;
 	const char *way;
 	char key[64];
 	int i;

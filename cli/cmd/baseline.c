@@ -133,7 +133,7 @@ bool baseline__add(struct baseline *baseline, const struct finding *finding)
 	char text[MAX_LINE];
 
 	snprintf(text, sizeof(text), "%016llx %s %s %s", (unsigned long long)finding->key.fingerprint,
-		 rule_table[finding->rule].id, finding->fstype, rule_table[finding->rule].name);
+		 rule_table[finding->rule]->id, finding->fstype, rule_table[finding->rule]->name);
 	return add_line(baseline, finding->key.fingerprint, text);
 }
 

@@ -79,7 +79,7 @@ static const char *check_coverage(const struct gate *gate, const struct detector
 	for (rule = 0; rule < RULE_COUNT && used < length; rule++)
 		if (detector__coverage(detector, rule)->contested < gate->required[rule])
 			used += snprintf(text + used, length - used, "%s%s: contested windows: %llu, "
-					 "required: %llu.", used ? " " : "", rule_table[rule].id,
+					 "required: %llu.", used ? " " : "", rule_table[rule]->id,
 					 (unsigned long long)detector__coverage(detector, rule)->contested,
 					 (unsigned long long)gate->required[rule]);
 	return *text ? text : NULL;

@@ -58,10 +58,10 @@ static void print_text(const struct probe *probe, const struct probe_status *pro
 		bool known = true;
 
 		for (i = 0; i < OBSERVED_COUNT; i++)
-			if ((rule_table[rule].needs & OBSERVED_BIT(i)) &&
+			if ((rule_table[rule]->needs & OBSERVED_BIT(i)) &&
 			    status_of(probe, promised, i)->way < 0)
 				known = false;
-		printf(" %s %s", rule_table[rule].id, known ? "can be judged" : "is unknown");
+		printf(" %s %s", rule_table[rule]->id, known ? "can be judged" : "is unknown");
 		if (rule + 1 < RULE_COUNT)
 			putchar(',');
 	}

@@ -168,7 +168,7 @@ int take_rule(const struct command *command, const char *name, __u32 *rules)
 	if (rule < 0) {
 		for (i = 0; i < RULE_COUNT; i++)
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
-				 i ? ", " : "", rule_table[i].id);
+				 i ? ", " : "", rule_table[i]->id);
 		return usage_error(command, "--rule %s: there is no such rule; there are %s", name,
 				   known);
 	}

@@ -24,7 +24,7 @@ static void print_statistics(void *context)
 			detector__finding_count(live->detector));
 		for (rule = 0; rule < RULE_COUNT; rule++) {
 			coverage = detector__coverage(live->detector, rule);
-			fprintf(stderr, " %s %llu/%llu", rule_table[rule].id,
+			fprintf(stderr, " %s %llu/%llu", rule_table[rule]->id,
 				(unsigned long long)coverage->contested,
 				(unsigned long long)coverage->windows);
 		}

@@ -101,12 +101,12 @@ static int run_rules(int argc, char **argv)
 		if (only >= 0 && rule != only)
 			continue;
 		if (log_json)
-			print_rule_json(&rule_table[rule]);
+			print_rule_json(rule_table[rule]);
 		else if (only >= 0)
-			print_rule(&rule_table[rule]);
+			print_rule(rule_table[rule]);
 		else
-			printf("%-5s %-20s %s\n", rule_table[rule].id, rule_table[rule].name,
-			       rule_table[rule].severity);
+			printf("%-5s %-20s %s\n", rule_table[rule]->id, rule_table[rule]->name,
+			       rule_table[rule]->severity);
 	}
 	return STATUS_CLEAN;
 }

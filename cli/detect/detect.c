@@ -105,9 +105,9 @@ bool detector__selected(const struct detector *detector, enum rule_index rule)
 	return detector->options.rules & (1U << rule);
 }
 
-__u32 detector__missing(const struct detector *detector, enum rule_index rule)
+__u64 detector__missing(const struct detector *detector, enum rule_index rule)
 {
-	return rule_table[rule].needs & detector->options.missing;
+	return rule_table[rule]->needs & detector->options.missing;
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -24,14 +24,14 @@ struct rule {
 	const char *id;			/* "DX01" */
 	const char *name;		/* "lost-dirty-entry" */
 	const char *severity;		/* "error" or "warning" */
-	__u32 needs;			/* OBSERVED_BIT()s without which it is unknown */
+	__u64 needs;			/* OBSERVED_BIT()s without which it is unknown */
 	const char *claim;		/* when it fires */
 	const char *meaning;		/* what that means for the data */
 	const char *history;		/* the kernel's own cases, and how they were mended */
 	const char *advice;		/* what to look at */
 };
 
-extern const struct rule rule_table[RULE_COUNT];
+extern const struct rule *const rule_table[RULE_COUNT];
 
 /* The rule of this id ("DX01"), or -1. */
 int rule__find(const char *id);
@@ -83,7 +83,7 @@ struct detector;
 
 struct detector_options {
 	__u32 rules;		/* mask of 1 << enum rule_index to judge */
-	__u32 missing;		/* OBSERVED_BIT()s that the stream does not have */
+	__u64 missing;		/* OBSERVED_BIT()s that the stream does not have */
 	struct model_options model;	/* no_flush is set from missing */
 	/*
 	 * Called for the first finding of each fingerprint and inode, when it
@@ -118,7 +118,7 @@ const struct coverage *detector__coverage(const struct detector *detector, enum 
 bool detector__selected(const struct detector *detector, enum rule_index rule);
 
 /* Of what the rule needs, what the stream does not have. */
-__u32 detector__missing(const struct detector *detector, enum rule_index rule);
+__u64 detector__missing(const struct detector *detector, enum rule_index rule);
 
 enum verdict {
 	VERDICT_CLEAN,

@@ -38,7 +38,7 @@ struct finding *finding__begin(struct detector *detector, enum rule_index rule,
 	__u64 fingerprint = 0xcbf29ce484222325ULL;
 	struct finding *finding;
 
-	fingerprint = hash(fingerprint, rule_table[rule].id);
+	fingerprint = hash(fingerprint, rule_table[rule]->id);
 	fingerprint = hash(fingerprint, inode->fstype);
 	fingerprint = hash(fingerprint, signature);
 	key.fingerprint = fingerprint;

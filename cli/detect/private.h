@@ -28,11 +28,13 @@ struct rule_hooks {
 
 extern const struct rule_hooks durability_hooks;
 
+extern const struct rule rule_lost_dirty_entry, rule_sync_missed_dirty;
+
 /* Selected, and all that it needs is in the stream. */
 static inline bool rule__judges(const struct detector *detector, enum rule_index rule)
 {
 	return (detector->options.rules & (1U << rule)) &&
-	       !(rule_table[rule].needs & detector->options.missing);
+	       !(rule_table[rule]->needs & detector->options.missing);
 }
 
 /*

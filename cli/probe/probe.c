@@ -448,9 +448,9 @@ const struct probe_status *probe__status(const struct probe *probe, enum observe
 	return &probe->status[observed];
 }
 
-__u32 probe__missing(const struct probe *probe)
+__u64 probe__missing(const struct probe *probe)
 {
-	__u32 missing = 0;
+	__u64 missing = 0;
 	int observed;
 
 	for (observed = 0; observed < OBSERVED_COUNT; observed++)

@@ -52,7 +52,7 @@ int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const
 const struct probe_status *probe__status(const struct probe *probe, enum observed observed);
 
 /* Mask of the events that are not observed. */
-__u32 probe__missing(const struct probe *probe);
+__u64 probe__missing(const struct probe *probe);
 
 /*
  * Wait up to timeout_ms for records and visit what there is.  Returns how many

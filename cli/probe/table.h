@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What can be observed.  A set of them is a mask of 1 << observed. */
+/* What can be observed.  A set of them is a 64-bit mask of OBSERVED_BIT()s. */
 enum observed {
 	OBSERVED_FAULT,
 	OBSERVED_ENTRY_INSERT,
@@ -34,7 +34,7 @@ enum observed {
 	OBSERVED_COUNT
 };
 
-#define OBSERVED_BIT(observed)	(1U << (observed))
+#define OBSERVED_BIT(observed)	(1ULL << (observed))
 
 #define PROBE_MAX_PROGRAMS	6
 #define PROBE_MAX_WAYS		3

@@ -70,7 +70,7 @@ static void write_event(struct json *json, const struct model *model,
 static void json_finding(FILE *file, const struct detector *detector,
 			 const struct finding *finding)
 {
-	const struct rule *rule = &rule_table[finding->rule];
+	const struct rule *rule = rule_table[finding->rule];
 	char device[32], fingerprint[24];
 	struct json json;
 	unsigned int i;
@@ -124,7 +124,7 @@ static void json_coverage(FILE *file, const struct detector *detector)
 		coverage = detector__coverage(detector, rule);
 		json__object(&json, NULL);
 		json__string(&json, "type", "coverage");
-		json__string(&json, "rule", rule_table[rule].id);
+		json__string(&json, "rule", rule_table[rule]->id);
 		json__unsigned(&json, "windows", coverage->windows);
 		json__unsigned(&json, "contested", coverage->contested);
 		json__unsigned(&json, "unknown", coverage->unknown);
@@ -160,7 +160,7 @@ static void json_verdict(FILE *file, const struct detector *detector,
 	for (i = 0; i < RULE_COUNT; i++)
 		if (detector__selected(detector, i) &&
 		    (detector__missing(detector, i) || detector__coverage(detector, i)->unknown))
-			json__string(&json, NULL, rule_table[i].id);
+			json__string(&json, NULL, rule_table[i]->id);
 	json__end_array(&json);
 	json__string(&json, "problem", facts->problem);
 	json__string(&json, "kernel", facts->kernel);

@@ -139,7 +139,7 @@ static void print_interleaving(FILE *file, const struct finding *finding)
 		print_event(file, finding, i);
 	}
 	if (finding->moment >= 0)
-		fprintf(file, "%*s^ here: %s\n", 1, "", rule_table[finding->rule].name);
+		fprintf(file, "%*s^ here: %s\n", 1, "", rule_table[finding->rule]->name);
 }
 
 static bool is_tracing_frame(const char *name)
@@ -188,7 +188,7 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 static void text_finding(FILE *file, const struct detector *detector,
 			 const struct finding *finding)
 {
-	const struct rule *rule = &rule_table[finding->rule];
+	const struct rule *rule = rule_table[finding->rule];
 	char device[32], more[48] = "", line[FINDING_SUMMARY + 64];
 
 	fprintf(file, "%s %s: %s, %s\n", rule->id, rule->name, finding->certainty, rule->severity);
@@ -228,8 +228,8 @@ static void text_coverage(FILE *file, const struct detector *detector)
 		if (!detector__selected(detector, rule))
 			continue;
 		coverage = detector__coverage(detector, rule);
-		fprintf(file, "%-5s %-20s %10llu %10llu %10llu\n", rule_table[rule].id,
-			rule_table[rule].name, (unsigned long long)coverage->windows,
+		fprintf(file, "%-5s %-20s %10llu %10llu %10llu\n", rule_table[rule]->id,
+			rule_table[rule]->name, (unsigned long long)coverage->windows,
 			(unsigned long long)coverage->contested,
 			(unsigned long long)coverage->unknown);
 	}
@@ -268,13 +268,13 @@ static void print_doubts(FILE *file, const struct detector *detector,
 		if (!detector__selected(detector, i))
 			continue;
 		if (detector__missing(detector, i))
-			fprintf(file, "  %s is unknown.\n", rule_table[i].id);
+			fprintf(file, "  %s is unknown.\n", rule_table[i]->id);
 		else if (detector__coverage(detector, i)->unknown)
-			fprintf(file, "  %s: %llu cases could not be judged.\n", rule_table[i].id,
+			fprintf(file, "  %s: %llu cases could not be judged.\n", rule_table[i]->id,
 				(unsigned long long)detector__coverage(detector, i)->unknown);
 		else if (!detector__coverage(detector, i)->windows)
 			fprintf(file, "  %s: its window never opened; this run proves nothing "
-				"about it.\n", rule_table[i].id);
+				"about it.\n", rule_table[i]->id);
 	}
 }
 

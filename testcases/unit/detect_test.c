@@ -137,15 +137,15 @@ static void test_rules_say_all_that_they_must(void **state)
 
 	(void)state;
 	for (rule = 0; rule < RULE_COUNT; rule++) {
-		assert_non_null(rule_table[rule].id);
-		assert_int_equal(rule__find(rule_table[rule].id), rule);
-		assert_non_null(rule_table[rule].name);
-		assert_non_null(rule_table[rule].severity);
-		assert_int_not_equal(rule_table[rule].needs, 0);
-		assert_true(strlen(rule_table[rule].claim) > 20);
-		assert_true(strlen(rule_table[rule].meaning) > 20);
-		assert_true(strlen(rule_table[rule].history) > 20);
-		assert_true(strlen(rule_table[rule].advice) > 20);
+		assert_non_null(rule_table[rule]->id);
+		assert_int_equal(rule__find(rule_table[rule]->id), rule);
+		assert_non_null(rule_table[rule]->name);
+		assert_non_null(rule_table[rule]->severity);
+		assert_int_not_equal(rule_table[rule]->needs, 0);
+		assert_true(strlen(rule_table[rule]->claim) > 20);
+		assert_true(strlen(rule_table[rule]->meaning) > 20);
+		assert_true(strlen(rule_table[rule]->history) > 20);
+		assert_true(strlen(rule_table[rule]->advice) > 20);
 	}
 }
 
@@ -170,7 +170,7 @@ static void test_missing_event_makes_its_rules_unknown(void **state)
 
 	for (rule = 0; rule < RULE_COUNT; rule++) {
 		for (observed = 0; observed < OBSERVED_COUNT; observed++) {
-			bool needed = rule_table[rule].needs & OBSERVED_BIT(observed);
+			bool needed = rule_table[rule]->needs & OBSERVED_BIT(observed);
 
 			scene__remake(scene, 1U << rule, OBSERVED_BIT(observed));
 			tell_both_races(scene);
@@ -210,7 +210,7 @@ static void test_what_a_false_alarm_would_come_of_is_needed(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(needs); i++)
-		assert_true(rule_table[needs[i].rule].needs & OBSERVED_BIT(needs[i].observed));
+		assert_true(rule_table[needs[i].rule]->needs & OBSERVED_BIT(needs[i].observed));
 }
 
 /*

@@ -12,7 +12,7 @@ static void on_found(void *context, const struct detector *detector, const struc
 	scene->found++;
 }
 
-static void scene__make(struct scene *scene, __u32 rules, __u32 missing)
+static void scene__make(struct scene *scene, __u32 rules, __u64 missing)
 {
 	struct detector_options options = {
 		.rules = rules, .missing = missing, .found = on_found, .context = scene,
@@ -50,7 +50,7 @@ int scene__teardown(void **state)
 	return 0;
 }
 
-void scene__remake(struct scene *scene, __u32 rules, __u32 missing)
+void scene__remake(struct scene *scene, __u32 rules, __u64 missing)
 {
 	scene__free(scene);
 	scene__make(scene, rules, missing);

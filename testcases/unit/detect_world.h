@@ -23,7 +23,7 @@ int scene__teardown(void **state);
 #define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, scene__setup, scene__teardown)
 
 /* Begin again. rules: mask of 1 << enum rule_index; missing: OBSERVED_BIT()s. */
-void scene__remake(struct scene *scene, __u32 rules, __u32 missing);
+void scene__remake(struct scene *scene, __u32 rules, __u64 missing);
 
 /* The functions below first tell what has not been told yet. */
 

@@ -19,6 +19,7 @@
 
 #include "detect/detect.h"
 #include "model/private.h"
+#include "probe/table.h"
 #include "report/report.h"
 #include "testcases/unit/story.h"
 #include "trace/format.h"
@@ -323,7 +324,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.model.history = data[0] & SHORT_HISTORY ? 4 : 64;
 	if (data[1] & RULES_ALL)
 		options.rules = data[1] & RULES_ALL;
-	options.missing = data[2] ? 1U << data[2] % 19 : 0;
+	options.missing = data[2] ? OBSERVED_BIT(data[2] % OBSERVED_COUNT) : 0;
 	facts.missing = options.missing;
 	source = (struct source) { .data = data + PREFIX, .size = size - PREFIX, .time = 1ULL << 40 };
 

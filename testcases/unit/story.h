@@ -61,7 +61,7 @@ void story__tell(struct story *story, struct model *model);
  * the end block says.
  */
 struct story_recording {
-	__u32 missing;
+	__u64 missing;
 	const char *command_status;
 	__u64 lost;
 };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What durability.c looks for, in words. */
+#include "detect/private.h"
+#include "probe/table.h"
+
+/* An entry whose end is not seen seems dirty for ever: a false DX03. */
+#define ENTRY_LIFE	(OBSERVED_BIT(OBSERVED_FAULT) | OBSERVED_BIT(OBSERVED_ENTRY_INSERT) | \
+			 OBSERVED_BIT(OBSERVED_ENTRY_DELETE) | OBSERVED_BIT(OBSERVED_ENTRY_DIRTY) | \
+			 OBSERVED_BIT(OBSERVED_FLUSH) | OBSERVED_BIT(OBSERVED_WRITEBACK_ONE))
+
+const struct rule rule_lost_dirty_entry = {
+	.id = "DX01",
+	.name = "lost-dirty-entry",
+	.severity = "error",
+	.needs = ENTRY_LIFE | OBSERVED_BIT(OBSERVED_SETSIZE) |
+		 OBSERVED_BIT(OBSERVED_FALLOCATE) | OBSERVED_BIT(OBSERVED_EVICT),
+	.claim = "A dirty entry was removed from the mapping while its block stayed the file's.",
+	.meaning = "The entry was the only record that CPU caches over the page must be flushed. "
+		   "A later fsync skips the page and returns success; a power cut loses what "
+		   "was stored through the mapping.",
+	.history = "c6dcf52c23d2 (\"mm: Invalidate DAX radix tree entries only if appropriate\", "
+		   "4.10): invalidate_inode_pages2_range() removed dirty entries. "
+		   "8b2180b3bf03 (\"xfs: don't invalidate whole file on DAX read/write\", 4.9).",
+	.advice = "The removal must leave dirty entries alone, or be preceded by a flush with faults "
+		  "excluded (invalidate_lock held exclusively from the flush to the removal).",
+};
+
+const struct rule rule_sync_missed_dirty = {
+	.id = "DX03",
+	.name = "sync-missed-dirty",
+	.severity = "error",
+	.needs = ENTRY_LIFE | OBSERVED_BIT(OBSERVED_SYNC),
+	.claim = "A sync returned success and a page of its range, dirtied before it began, was "
+		 "not flushed.",
+	.meaning = "The caller was told that its data is durable; a power cut proves otherwise.",
+	.history = "Until 4.5 sync(2) and syncfs(2) did not flush DAX at all. f729c8c9b24f (\"dax: "
+		   "wrprotect pmd_t in dax_mapping_entry_mkclean\", 4.11) left stores untracked.",
+	.advice = "->fsync must reach dax_writeback_mapping_range() over the whole range, and only a "
+		  "flush may clear PAGECACHE_TAG_DIRTY.",
+};
