@@ -362,7 +362,7 @@ static int refdax_write_extend(struct inode *inode, loff_t end, bool complete)
 	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS + REFDAX_INODE_CREDITS, 0);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
-	err = refdax_orphan_del(handle, inode);
+	err = refdax_orphan_done(handle, inode);
 	if (!err)
 		err = refdax_inode_update_data(handle, inode);
 	err2 = refdax_journal_stop(inode, handle);

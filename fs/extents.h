@@ -2,7 +2,7 @@
 /*
  * Extent trees, among their own files: extents.c reads them and looks things
  * up, extents_insert.c puts things in and splits nodes, extents_remove.c takes
- * things out. The rest of the module sees what refdax.h declares.
+ * things out, extents_shift.c changes keys. The rest of the module sees what refdax.h declares.
  *
  * All of it is called with i_extent_sem held, exclusively if something changes.
  */
@@ -122,5 +122,14 @@ int refdax_level_dirty(struct jbd2_journal_handle *handle, struct inode *inode,
  */
 int refdax_make_room(struct jbd2_journal_handle *handle, struct inode *inode, u64 key, int room,
 		     struct refdax_path *path);
+/* Join entries @pos and @pos + 1 of a leaf if they are one stretch. */
+void refdax_leaf_merge(struct refdax_node *node, int pos);
+
+/* extents_remove.c */
+/*
+ * The way to the extent with the greatest key below @end. 1 if there is one
+ * that does not end before @first, and the caller releases the path; else 0.
+ */
+int refdax_find_below(struct inode *inode, u64 first, u64 end, struct refdax_path *path);
 
 #endif

@@ -110,8 +110,7 @@ int refdax_make_room(struct jbd2_journal_handle *handle, struct inode *inode, u6
 	return err;
 }
 
-/* Join entries @pos and @pos + 1 of a leaf if they are one stretch. */
-static void refdax_leaf_merge(struct refdax_node *node, int pos)
+void refdax_leaf_merge(struct refdax_node *node, int pos)
 {
 	struct refdax_extent *x = &node->n_entries[pos];
 

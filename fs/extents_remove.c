@@ -29,13 +29,10 @@ static int refdax_remove_entry(struct jbd2_journal_handle *handle, struct inode 
 }
 
 /*
- * The way to the extent with the greatest key below @end. 1 if there is one,
- * and the caller releases the path; 0 if nothing of [@first, @end) is mapped.
- *
  * A leaf without such a key can only be the first below its parent: bounds in
  * parents may be lower than what is there, so look again below the bound.
  */
-static int refdax_find_below(struct inode *inode, u64 first, u64 end, struct refdax_path *path)
+int refdax_find_below(struct inode *inode, u64 first, u64 end, struct refdax_path *path)
 {
 	int err, i;
 

@@ -39,6 +39,49 @@ out:
 	return err;
 }
 
+/*
+ * FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE: move all that lies behind
+ * @start. With i_rwsem held.
+ *
+ * From @start on nothing may be cached or mapped under the old offsets. The write
+ * back comes first, because DAX entries that go while they are dirty leave data
+ * behind that nobody will flush; the invalidate_lock comes before that, or a
+ * fault could dirty another page between the two (32ebffd3bbb4 "ext4: fix races
+ * between buffered IO and collapse / insert range").
+ * Lock order (see dax.c): i_rwsem > invalidate_lock > jbd2 handle.
+ */
+static int refdax_shift(struct inode *inode, int mode, loff_t start, loff_t len)
+{
+	u64 first = start >> REFDAX_BLOCK_BITS, count = len >> REFDAX_BLOCK_BITS;
+	struct address_space *mapping = inode->i_mapping;
+	loff_t size = i_size_read(inode);
+	bool insert = mode & FALLOC_FL_INSERT_RANGE;
+	int err;
+
+	if ((start | len) & (REFDAX_BLOCK_SIZE - 1))
+		return -EINVAL;
+	/* At the end both would be a truncate by another name. */
+	if (insert ? start >= size : start + len >= size)
+		return -EINVAL;
+	if (insert && len > inode->i_sb->s_maxbytes - size)
+		return -EFBIG;
+
+	filemap_invalidate_lock(mapping);
+	err = refdax_break_layouts(inode, start, LLONG_MAX);
+	if (!err)
+		err = filemap_write_and_wait_range(mapping, start, LLONG_MAX);
+	if (err)
+		goto out;
+	truncate_pagecache(inode, start);
+	if (insert)
+		err = refdax_insert_blocks(inode, first, count, size + len);
+	else
+		err = refdax_collapse_blocks(inode, first, count, size - len);
+out:
+	filemap_invalidate_unlock(mapping);
+	return err;
+}
+
 /* Allocate what is a hole in [start, end), as unwritten blocks. With i_rwsem held. */
 static int refdax_preallocate(struct inode *inode, loff_t start, loff_t end)
 {
@@ -92,9 +135,11 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = file_inode(file);
 	loff_t end = offset + len;
+	bool shift = mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
 	int err;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
+		     FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		return -EOPNOTSUPP;
 	if (!S_ISREG(inode->i_mode))
 		return -EOPNOTSUPP;
@@ -102,15 +147,19 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 	trace_refdax_fallocate_enter(inode, offset, len);
 	inode_lock(inode);
 	err = 0;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
+	if (mode & FALLOC_FL_INSERT_RANGE)
+		err = inode_newsize_ok(inode, i_size_read(inode) + len);
+	else if (!shift && !(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
 		err = inode_newsize_ok(inode, end);
 	if (!err)
 		err = file_modified(file);
+	if (!err && shift)
+		err = refdax_shift(inode, mode, offset, len);
 	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
 		err = refdax_punch(inode, offset, end);
-	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
+	if (!err && !shift && !(mode & FALLOC_FL_PUNCH_HOLE))
 		err = refdax_preallocate(inode, offset, end);
-	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
+	if (!err && !shift && !(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
 		err = refdax_grow(inode, end);
 	if (!err && (IS_SYNC(inode) || (file->f_flags & O_DSYNC)))
 		err = refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);

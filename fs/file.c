@@ -28,6 +28,26 @@ static int refdax_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/*
+ * For SEEK_DATA and SEEK_HOLE. Unwritten blocks are data where the page cache has
+ * something for them. A DAX mapping has entries as well, but they say nothing: a
+ * read fault made them, and whoever writes converts the block first.
+ */
+static int refdax_seek_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+			     struct iomap *iomap, struct iomap *srcmap)
+{
+	int err;
+
+	err = refdax_dax_iomap_ops.iomap_begin(inode, pos, length, flags, iomap, srcmap);
+	if (!err && IS_DAX(inode) && iomap->type == IOMAP_UNWRITTEN)
+		iomap->type = IOMAP_HOLE;
+	return err;
+}
+
+static const struct iomap_ops refdax_seek_iomap_ops = {
+	.iomap_begin	= refdax_seek_begin,
+};
+
 static loff_t refdax_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
@@ -37,9 +57,9 @@ static loff_t refdax_llseek(struct file *file, loff_t offset, int whence)
 	case SEEK_DATA:
 		inode_lock_shared(inode);
 		if (whence == SEEK_HOLE)
-			offset = iomap_seek_hole(inode, offset, &refdax_dax_iomap_ops);
+			offset = iomap_seek_hole(inode, offset, &refdax_seek_iomap_ops);
 		else
-			offset = iomap_seek_data(inode, offset, &refdax_dax_iomap_ops);
+			offset = iomap_seek_data(inode, offset, &refdax_seek_iomap_ops);
 		inode_unlock_shared(inode);
 		if (offset < 0)
 			return offset;

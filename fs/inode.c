@@ -89,6 +89,7 @@ static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax
 	umode_t mode = le16_to_cpu(raw->i_mode);
 	u64 size = le64_to_cpu(raw->i_size), parent = le64_to_cpu(raw->i_parent);
 	u64 next = le64_to_cpu(raw->i_next_orphan);
+	u64 shift = le64_to_cpu(raw->i_shift_count), from = le64_to_cpu(raw->i_shift_from);
 	u32 flags = le32_to_cpu(raw->i_flags);
 	const char *what = NULL;
 
@@ -104,8 +105,11 @@ static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax
 		what = "size";
 	else if (le64_to_cpu(raw->i_blocks) > REFDAX_SB(sb)->s_blocks)
 		what = "number of blocks";
-	else if (S_ISDIR(mode) ? !refdax_ino_valid(sb, parent) : parent)
+	else if (S_ISDIR(mode) ? !refdax_ino_valid(sb, parent) : parent && !S_ISREG(mode))
 		what = "parent";
+	else if (S_ISREG(mode) && shift ? from < shift || from > REFDAX_LOGICAL_MAX :
+					  shift || (S_ISREG(mode) && from))
+		what = "shift of blocks";
 	else if (next && !refdax_ino_valid(sb, next))
 		what = "successor on the orphan list";
 	else if (!refdax_time_valid(&raw->i_atime) || !refdax_time_valid(&raw->i_mtime) ||
@@ -136,6 +140,15 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 	/* It would be deleted when it leaves memory. */
 	if (!err && !raw->i_nlink && !orphan)
 		err = refdax_damage(sb, "inode %llu has a name and no links", (u64)inode->i_ino);
+	if (!err && raw->i_shift_count && !orphan) {
+		/* Only a mount for writing can bring its blocks in order. */
+		err = sb_rdonly(sb) ? -EROFS :
+		      refdax_damage(sb, "inode %llu has a shift of blocks, and is not on the orphan list",
+				    (u64)inode->i_ino);
+		if (sb_rdonly(sb))
+			refdax_msg(sb, KERN_ERR, "inode %llu: a collapse or insertion was cut off: mount it for writing once",
+				   (u64)inode->i_ino);
+	}
 	if (err)
 		goto out;
 
@@ -152,7 +165,11 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 	inode_set_ctime_to_ts(inode, refdax_read_time(&raw->i_ctime));
 	ri->i_crtime = refdax_read_time(&raw->i_crtime);
 	ri->i_flags = le32_to_cpu(raw->i_flags);
-	ri->i_parent = le64_to_cpu(raw->i_parent);
+	if (S_ISREG(inode->i_mode))
+		ri->i_shift_from = le64_to_cpu(raw->i_shift_from);
+	else
+		ri->i_parent = le64_to_cpu(raw->i_parent);
+	ri->i_shift_count = le64_to_cpu(raw->i_shift_count);
 	ri->i_next_orphan = le64_to_cpu(raw->i_next_orphan);
 	memcpy(ri->i_root, raw->i_root, sizeof(ri->i_root));
 	refdax_set_vfs_flags(inode);
@@ -235,7 +252,11 @@ static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *
 	raw->i_blocks = cpu_to_le64(inode_get_bytes(inode) >> REFDAX_BLOCK_BITS);
 	raw->i_flags = cpu_to_le32(ri->i_flags);
 	raw->i_rdev = cpu_to_le32(new_encode_dev(inode->i_rdev));
-	raw->i_parent = cpu_to_le64(ri->i_parent);
+	if (S_ISREG(inode->i_mode))
+		raw->i_shift_from = cpu_to_le64(ri->i_shift_from);
+	else
+		raw->i_parent = cpu_to_le64(ri->i_parent);
+	raw->i_shift_count = cpu_to_le64(ri->i_shift_count);
 	raw->i_next_orphan = cpu_to_le64(ri->i_next_orphan);
 	refdax_store_time(&raw->i_atime, inode_get_atime(inode));
 	refdax_store_time(&raw->i_mtime, inode_get_mtime(inode));
@@ -370,7 +391,7 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 		err = PTR_ERR(handle);
 		goto out;
 	}
-	err = refdax_orphan_del(handle, inode);
+	err = refdax_orphan_done(handle, inode);
 	err2 = refdax_journal_stop(inode, handle);
 	if (!err)
 		err = err2;

@@ -76,6 +76,7 @@ static const char *const refdax_gate_names[REFDAX_GATE_COUNT] = {
 	[REFDAX_GATE_WRITE_BEFORE_INVALIDATE]	= "write_before_invalidate",
 	[REFDAX_GATE_FAULT_ENTER]		= "fault_enter",
 	[REFDAX_GATE_FAULT_MAPPED]		= "fault_mapped",
+	[REFDAX_GATE_SHIFT_STEP]		= "shift_step",
 };
 
 bool refdax_bug(struct super_block *sb, enum refdax_bug bug)

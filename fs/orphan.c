@@ -3,7 +3,7 @@
  * The orphan list: inodes whose blocks must be looked after by the next mount
  * if this one ends with a power cut. Those without links are to be deleted;
  * those with links are cut off at their size (a truncate, or a write beyond
- * the end, was under way).
+ * the end, was under way), after what extents_shift.c began was finished.
  *
  * On disk it is a singly linked list from the superblock; s_orphans mirrors it
  * so that the one before is known. s_orphan_lock is taken inside a handle.
@@ -69,6 +69,11 @@ out:
 	return err;
 }
 
+int refdax_orphan_done(struct jbd2_journal_handle *handle, struct inode *inode)
+{
+	return inode->i_nlink ? refdax_orphan_del(handle, inode) : 0;
+}
+
 void refdax_orphan_forget(struct inode *inode)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
@@ -114,11 +119,13 @@ int refdax_orphan_cleanup(struct super_block *sb)
 			iput(inode);
 			deleted++;
 		} else {
-			if (S_ISREG(inode->i_mode))
-				err = refdax_free_beyond_eof(inode);
-			else
+			if (!S_ISREG(inode->i_mode))
 				err = refdax_damage(sb, "inode %llu on the orphan list is not a file",
 						    ino);
+			else if (ri->i_shift_count)
+				err = refdax_shift_finish(inode);
+			if (!err)
+				err = refdax_free_beyond_eof(inode);
 			if (!err) {
 				handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS, 0);
 				err = IS_ERR(handle) ? PTR_ERR(handle) : 0;

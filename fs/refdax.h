@@ -96,6 +96,9 @@ struct refdax_inode_info {
 	struct timespec64 i_crtime;
 	struct list_head i_orphan;	/* in s_orphans; s_orphan_lock */
 	u64 i_next_orphan;
+	/* As on disk: a shift in progress. Under i_rwsem held exclusively. */
+	u64 i_shift_from;
+	u64 i_shift_count;
 	/* Newest transaction that changed the inode; that changed what fdatasync(2) needs. */
 	u32 i_sync_tid;
 	u32 i_datasync_tid;
@@ -201,6 +204,8 @@ int refdax_punch_blocks(struct inode *inode, u64 first, u64 end);
 /* orphan.c */
 int refdax_orphan_add(struct jbd2_journal_handle *handle, struct inode *inode);
 int refdax_orphan_del(struct jbd2_journal_handle *handle, struct inode *inode);
+/* The same once what was to be guarded is done; but what has no links stays, to be deleted. */
+int refdax_orphan_done(struct jbd2_journal_handle *handle, struct inode *inode);
 /* Take the inode off the list in memory only: no handle could be had. */
 void refdax_orphan_forget(struct inode *inode);
 int refdax_orphan_cleanup(struct super_block *sb);
@@ -259,6 +264,17 @@ int refdax_map_allocate(struct jbd2_journal_handle *handle, struct inode *inode,
  */
 int refdax_unmap_blocks(struct jbd2_journal_handle *handle, struct inode *inode, u64 first,
 			u64 end);
+/*
+ * extents_shift.c: with i_rwsem and the invalidate_lock held exclusively, and
+ * nothing cached or mapped of the file from @first on. Not inside a handle.
+ * After a power cut either all of it was done, or nothing.
+ */
+/* Take the blocks of [@first, @first + @count) out; what follows moves down. The size becomes @size. */
+int refdax_collapse_blocks(struct inode *inode, u64 first, u64 count, loff_t size);
+/* Make a hole of @count blocks at @first; what was there moves up. The size becomes @size. */
+int refdax_insert_blocks(struct inode *inode, u64 first, u64 count, loff_t size);
+/* At mount, for an inode on the orphan list: a power cut ended one of the above. */
+int refdax_shift_finish(struct inode *inode);
 /* For directories: the block with the greatest key <= @key. -ENOENT if there is none. */
 int refdax_map_floor(struct inode *inode, u64 key, u64 *found, u64 *physical);
 /* The block with the smallest key >= @key. -ENOENT if there is none. */
@@ -325,6 +341,8 @@ u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset);
 /* One handle of a truncate: several steps, so that big files need few handles. */
 #define REFDAX_TRUNCATE_CREDITS	(2 * REFDAX_UNMAP_CREDITS)
 #define REFDAX_TRUNCATE_REVOKES	(4 * REFDAX_UNMAP_REVOKES)
+/* Shifting the keys of one leaf: it, the bounds above it, the inode. */
+#define REFDAX_SHIFT_CREDITS	(REFDAX_MAX_DEPTH + REFDAX_INODE_CREDITS)
 /* Adding a name: a directory block, perhaps split (new block, its bitmap, an insertion); the directory. */
 #define REFDAX_DIR_ADD_CREDITS	(3 + REFDAX_INSERT_CREDITS + REFDAX_INODE_CREDITS)
 /* Removing one: the directory block, perhaps freed. */

@@ -246,14 +246,24 @@ struct refdax_inode {
 	__le64 i_blocks;	/* blocks, data and metadata */
 	__le32 i_flags;		/* REFDAX_FL_* */
 	__le32 i_rdev;		/* new_encode_dev() */
-	__le64 i_parent;	/* directories: the parent directory; else 0 */
+	union {
+		__le64 i_parent;	/* directories: the parent directory; else 0 */
+		__le64 i_shift_from;	/* regular files, see i_shift_count; else 0 */
+	};
 	__le64 i_next_orphan;	/* next on the orphan list, 0 ends it */
 	struct refdax_time i_atime;
 	struct refdax_time i_mtime;
 	struct refdax_time i_ctime;
 	struct refdax_time i_crtime;
 	__le64 i_xattr_block;	/* struct refdax_xattr_block, 0 if there is none */
-	__u8 i_reserved2[8];
+	/*
+	 * Regular files on the orphan list: blocks were to be taken out of the
+	 * file's middle, or put in, and it was not finished. What makes either
+	 * "finished" or "never begun" of it: free what is mapped from i_shift_from -
+	 * i_shift_count to i_shift_from, lower the keys of all extents from
+	 * i_shift_from on by i_shift_count, then make both 0. In blocks; else 0.
+	 */
+	__le64 i_shift_count;
 	__u8 i_root[REFDAX_ROOT_BYTES];	/* struct refdax_node, or a symlink's target */
 	__u8 i_tail[REFDAX_INODE_TAIL];	/* struct refdax_xattr_list */
 };

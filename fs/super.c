@@ -24,6 +24,8 @@ static struct inode *refdax_alloc_inode(struct super_block *sb)
 	ri->i_flags = 0;
 	ri->i_parent = 0;
 	ri->i_next_orphan = 0;
+	ri->i_shift_from = 0;
+	ri->i_shift_count = 0;
 	ri->i_sync_tid = 0;
 	ri->i_datasync_tid = 0;
 	ri->i_new_first = 1;

@@ -13,6 +13,8 @@ WORKLOADS += fs_huge
 WORKLOAD_SOURCE_fs_huge := testcases/fs/huge.c
 WORKLOADS += fs_corrupt
 WORKLOAD_SOURCE_fs_corrupt := testcases/fs/corrupt.c
+WORKLOADS += fs_shift
+WORKLOAD_SOURCE_fs_shift := testcases/fs/shift.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 .PHONY: workloads

@@ -49,7 +49,7 @@ struct inode_state {
 	uint32_t nlink;		/* on disk */
 	uint32_t links;		/* found: names, for a directory 2 + its subdirectories */
 	uint8_t type;		/* DT_*; 0: not in use */
-	uint8_t flags;		/* INODE_* */
+	uint16_t flags;		/* INODE_* */
 };
 
 #define INODE_TREE	(1 << 0)	/* its extent tree is to be built anew */
@@ -60,6 +60,7 @@ struct inode_state {
 #define INODE_PASSED	(1 << 5)	/* a directory on the way up, while looking for the root */
 #define INODE_FOLLOWED	(1 << 6)	/* says that another follows on the orphan list */
 #define INODE_SEEN	(1 << 7)	/* a directory whose one name was counted */
+#define INODE_SHIFTING	(1 << 8)	/* blocks of it were being moved: see i_shift_count */
 
 /* Bits as in struct refdax_bitmap, one a block; allocated when first needed. */
 struct group_state {

@@ -80,6 +80,25 @@ static bool check_times(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	return dirty;
 }
 
+/* What refdax_inode.i_shift_count says, and i_parent of a file. The next mount does it. */
+static bool check_shift(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	uint64_t count = le64toh(raw->i_shift_count), from = le64toh(raw->i_shift_from);
+
+	if (count ? from >= count && from <= REFDAX_LOGICAL_MAX : !from) {
+		if (count && f->round == 1)
+			say(f, "inode %" PRIu64 ": moving its blocks was cut off at block %" PRIu64 "; the next mount finishes it",
+			    ino, from);
+		return false;
+	}
+	if (!problem(f, LOSSY, "inode %" PRIu64 ": its blocks cannot be moved by %" PRIu64 " from block %" PRIu64 " on",
+		     ino, count, from))
+		return false;
+	raw->i_shift_count = 0;
+	raw->i_shift_from = 0;
+	return true;
+}
+
 /* Fields that mean something without any other block. */
 static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
@@ -95,6 +114,14 @@ static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 		if (!S_ISLNK(mode))
 			flags &= ~REFDAX_FL_INLINE;
 		raw->i_flags = htole32(flags);
+		dirty = true;
+	}
+	if (S_ISREG(mode)) {
+		dirty |= check_shift(f, ino, raw);
+		parent = 0;
+	} else if (raw->i_shift_count &&
+		   problem(f, SAFE, "inode %" PRIu64 ": only blocks of files can be moved", ino)) {
+		raw->i_shift_count = 0;
 		dirty = true;
 	}
 	if (ino == REFDAX_ROOT_INO ? parent != ino : S_ISDIR(mode) ? !ino_valid(f, parent) : parent) {
@@ -252,11 +279,13 @@ static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	dirty = check_fields(f, ino, raw);
 	state = make_inode(f, ino);
 	state->type = mode >> 12;
-	state->parent = le64toh(raw->i_parent);
+	state->parent = S_ISDIR(mode) ? le64toh(raw->i_parent) : 0;
 	state->nlink = le32toh(raw->i_nlink);
 	state->links = S_ISDIR(mode) ? 2 : 0;
 	if (raw->i_next_orphan)
 		state->flags |= INODE_FOLLOWED;
+	if (raw->i_shift_count)
+		state->flags |= INODE_SHIFTING;
 	if (S_ISLNK(mode) && is_inline(raw)) {
 		if (!symlink_good(f, ino, raw, NULL)) {
 			lost = problem(f, LOSSY, "inode %" PRIu64 ": the target of this symbolic link is lost, it is to go",
@@ -378,6 +407,13 @@ void check_orphans(struct fsck *f)
 		    problem(f, SAFE, "inode %" PRIu64 ": it is not on the orphan list, and has a successor there",
 			    ino) && read_inode(f, ino, &raw)) {
 			raw.i_next_orphan = 0;
+			write_inode(f, ino, &raw);
+		}
+		if ((state->flags & (INODE_SHIFTING | INODE_ORPHAN)) == INODE_SHIFTING &&
+		    problem(f, LOSSY, "inode %" PRIu64 ": its blocks were being moved, and it is not on the orphan list",
+			    ino) && read_inode(f, ino, &raw)) {
+			raw.i_shift_count = 0;
+			raw.i_shift_from = 0;
 			write_inode(f, ino, &raw);
 		}
 	}
