@@ -30,6 +30,35 @@
 #define refdax_idmap	mnt_idmap
 #endif
 
+/*
+ * 6.2: ->set_acl gets a dentry ("fs: pass dentry to set acl method"), ->get_acl is
+ * called ->get_inode_acl ("fs: rename current get acl method"), and the VFS handles
+ * access control lists without a struct xattr_handler.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+typedef struct inode refdax_acl_subject_t;
+#define refdax_acl_inode(subject)	(subject)
+#define REFDAX_ACL_OPERATIONS		.get_acl = refdax_get_acl, .set_acl = refdax_set_acl
+#define REFDAX_ACL_HANDLERS		&posix_acl_access_xattr_handler, \
+					&posix_acl_default_xattr_handler,
+#define refdax_acl_chmod(idmap, dentry) \
+	posix_acl_chmod(idmap, d_inode(dentry), d_inode(dentry)->i_mode)
+#else
+typedef struct dentry refdax_acl_subject_t;
+#define refdax_acl_inode(subject)	d_inode(subject)
+#define REFDAX_ACL_OPERATIONS		.get_inode_acl = refdax_get_acl, .set_acl = refdax_set_acl
+#define REFDAX_ACL_HANDLERS
+#define refdax_acl_chmod(idmap, dentry) \
+	posix_acl_chmod(idmap, dentry, d_inode(dentry)->i_mode)
+#endif
+
+/* 6.7: the table of handlers is constant ("xattr: make the xattr array itself const"). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+typedef const struct xattr_handler *refdax_xattr_handlers_t;
+#else
+typedef const struct xattr_handler * const refdax_xattr_handlers_t;
+#endif
+
 /* 6.15: ->mkdir returns a dentry ("Change inode_operations.mkdir to return struct dentry *"). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define refdax_mkdir_t		int

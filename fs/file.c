@@ -112,6 +112,8 @@ const struct inode_operations refdax_file_inode_operations = {
 	.setattr	= refdax_setattr,
 	.getattr	= refdax_getattr,
 	.fiemap		= refdax_fiemap,
+	.listxattr	= refdax_listxattr,
+	REFDAX_ACL_OPERATIONS,
 	.fileattr_get	= refdax_fileattr_get,
 	.fileattr_set	= refdax_fileattr_set,
 };

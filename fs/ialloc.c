@@ -92,8 +92,9 @@ static u32 refdax_inode_goal(struct inode *dir, umode_t mode)
 }
 
 /*
- * A new inode of @dir, hashed, locked (I_NEW) and in the handle. It has one
- * link, a directory two. Needs REFDAX_NEW_INODE_CREDITS.
+ * A new inode of @dir, hashed and locked (I_NEW). It has one link, a directory
+ * two. Needs REFDAX_NEW_INODE_CREDITS. The caller stores it in the handle, with its
+ * name or on the orphan list.
  */
 struct inode *refdax_new_inode(struct jbd2_journal_handle *handle, struct refdax_idmap *idmap,
 			       struct inode *dir, umode_t mode, dev_t rdev)
@@ -127,6 +128,7 @@ struct inode *refdax_new_inode(struct jbd2_journal_handle *handle, struct refdax
 	inode_set_mtime_to_ts(inode, now);
 	inode_set_atime_to_ts(inode, now);
 	ri->i_crtime = now;
+	ri->i_fresh = true;
 	inode->i_generation = get_random_u32();
 	inode->i_rdev = rdev;
 	ri->i_parent = S_ISDIR(mode) ? dir->i_ino : 0;
@@ -141,15 +143,6 @@ struct inode *refdax_new_inode(struct jbd2_journal_handle *handle, struct refdax
 	if (insert_inode_locked(inode) < 0) {
 		err = refdax_damage(sb, "inode %llu is in use, and free in the bitmap", ino);
 		goto out_bad;
-	}
-	err = refdax_inode_update_data(handle, inode);
-	if (err) {
-		clear_nlink(inode);
-		/* Nobody has seen it: evict must not write it back. */
-		make_bad_inode(inode);
-		unlock_new_inode(inode);
-		iput(inode);
-		return ERR_PTR(err);
 	}
 	return inode;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Inodes: reading, writing, attributes, truncation and eviction. */
 #include <linux/crc32c.h>
+#include <linux/fs.h>
+#include <linux/posix_acl.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/writeback.h>
@@ -115,6 +117,9 @@ static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax
 	else if (!refdax_time_valid(&raw->i_atime) || !refdax_time_valid(&raw->i_mtime) ||
 		 !refdax_time_valid(&raw->i_ctime) || !refdax_time_valid(&raw->i_crtime))
 		what = "time";
+	else if (raw->i_xattr_block &&
+		 !refdax_blocks_valid(sb, le64_to_cpu(raw->i_xattr_block), 1))
+		what = "block of extended attributes";
 	return what ? refdax_damage(sb, "inode %llu has an invalid %s", ino, what) : 0;
 }
 
@@ -171,6 +176,7 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 		ri->i_parent = le64_to_cpu(raw->i_parent);
 	ri->i_shift_count = le64_to_cpu(raw->i_shift_count);
 	ri->i_next_orphan = le64_to_cpu(raw->i_next_orphan);
+	ri->i_xattr_block = le64_to_cpu(raw->i_xattr_block);
 	memcpy(ri->i_root, raw->i_root, sizeof(ri->i_root));
 	refdax_set_vfs_flags(inode);
 	/*
@@ -243,6 +249,10 @@ static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *
 	 */
 	spin_lock(&ri->i_raw_lock);
 	raw = (struct refdax_inode *)(bh->b_data + offset);
+	if (ri->i_fresh) {
+		memset(raw, 0, sizeof(*raw));
+		ri->i_fresh = false;
+	}
 	raw->i_mode = cpu_to_le16(inode->i_mode);
 	raw->i_uid = cpu_to_le32(i_uid_read(inode));
 	raw->i_gid = cpu_to_le32(i_gid_read(inode));
@@ -262,7 +272,9 @@ static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *
 	refdax_store_time(&raw->i_mtime, inode_get_mtime(inode));
 	refdax_store_time(&raw->i_ctime, inode_get_ctime(inode));
 	refdax_store_time(&raw->i_crtime, ri->i_crtime);
+	raw->i_xattr_block = cpu_to_le64(ri->i_xattr_block);
 	memcpy(raw->i_root, ri->i_root, sizeof(raw->i_root));
+	/* i_tail is changed in place, by xattr.c. */
 	raw->i_crc = cpu_to_le32(refdax_inode_crc(sb, inode->i_ino, raw));
 	spin_unlock(&ri->i_raw_lock);
 
@@ -416,7 +428,11 @@ int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iat
 	}
 	setattr_copy(idmap, inode, attr);
 	mark_inode_dirty(inode);
-	return 0;
+	if (attr->ia_valid & ATTR_MODE)
+		err = refdax_acl_chmod(idmap, dentry);
+	if (!err && IS_SYNC(inode))
+		err = refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);
+	return err;
 }
 
 int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct kstat *stat,
@@ -469,10 +485,11 @@ void refdax_evict_inode(struct inode *inode)
 	    (S_ISLNK(inode->i_mode) && !(REFDAX_I(inode)->i_flags & REFDAX_FL_INLINE)))
 		err = refdax_punch_blocks(inode, 0, REFDAX_LOGICAL_MAX);
 	if (!err) {
-		handle = refdax_journal_start(inode, REFDAX_FREE_INODE_CREDITS, 0);
+		handle = refdax_journal_start(inode, REFDAX_FREE_INODE_CREDITS,
+					      REFDAX_XATTR_REVOKES);
 		err = IS_ERR(handle) ? PTR_ERR(handle) : 0;
 		if (!err) {
-			err = refdax_free_inode(handle, inode);
+			err = refdax_xattr_free(handle, inode) ?: refdax_free_inode(handle, inode);
 			refdax_journal_stop(inode, handle);
 		}
 	}

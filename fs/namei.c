@@ -68,7 +68,8 @@ static void refdax_drop_new_inode(struct jbd2_journal_handle *handle, struct ino
 }
 
 #define REFDAX_CREATE_CREDITS	(REFDAX_DIR_ADD_CREDITS + REFDAX_NEW_INODE_CREDITS + \
-				 REFDAX_ORPHAN_CREDITS + REFDAX_INSERT_CREDITS + 2)
+				 REFDAX_ORPHAN_CREDITS + REFDAX_INSERT_CREDITS + 2 + \
+				 REFDAX_XATTR_CREDITS)
 
 /*
  * Everything that makes a new inode with a name. @target: of a symlink.
@@ -96,7 +97,9 @@ retry:
 		inode = NULL;
 		goto out;
 	}
-	err = fill ? fill(handle, inode, target) : 0;
+	err = refdax_init_xattrs(handle, inode, dir, &dentry->d_name);
+	if (!err)
+		err = fill ? fill(handle, inode, target) : refdax_inode_update_data(handle, inode);
 	if (!err)
 		err = refdax_dir_add(handle, dir, &dentry->d_name, inode);
 	if (err) {
@@ -314,12 +317,18 @@ static int refdax_tmpfile(struct refdax_idmap *idmap, struct inode *dir, struct 
 	struct inode *inode;
 	int err, err2;
 
-	handle = refdax_journal_start(dir, REFDAX_CREATE_CREDITS, 0);
+	handle = refdax_journal_start(dir, REFDAX_CREATE_CREDITS, REFDAX_XATTR_REVOKES);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
 	inode = refdax_new_inode(handle, idmap, dir, mode, 0);
 	if (IS_ERR(inode)) {
 		err = PTR_ERR(inode);
+		inode = NULL;
+		goto out;
+	}
+	err = refdax_init_xattrs(handle, inode, dir, NULL);
+	if (err) {
+		refdax_drop_new_inode(handle, inode);
 		goto out;
 	}
 	refdax_set_inode_operations(inode);
@@ -327,8 +336,10 @@ static int refdax_tmpfile(struct refdax_idmap *idmap, struct inode *dir, struct 
 	d_tmpfile(file, inode);
 	err = refdax_orphan_add(handle, inode);
 	unlock_new_inode(inode);
+	inode = NULL;
 out:
 	err2 = refdax_journal_stop(dir, handle);
+	iput(inode);
 	return finish_open_simple(file, err ?: err2);
 }
 
@@ -470,6 +481,8 @@ const struct inode_operations refdax_dir_inode_operations = {
 	.tmpfile	= refdax_tmpfile,
 	.setattr	= refdax_setattr,
 	.getattr	= refdax_getattr,
+	.listxattr	= refdax_listxattr,
+	REFDAX_ACL_OPERATIONS,
 	.fileattr_get	= refdax_fileattr_get,
 	.fileattr_set	= refdax_fileattr_set,
 };
@@ -478,9 +491,12 @@ const struct inode_operations refdax_symlink_inode_operations = {
 	.get_link	= simple_get_link,
 	.setattr	= refdax_setattr,
 	.getattr	= refdax_getattr,
+	.listxattr	= refdax_listxattr,
 };
 
 const struct inode_operations refdax_special_inode_operations = {
 	.setattr	= refdax_setattr,
 	.getattr	= refdax_getattr,
+	.listxattr	= refdax_listxattr,
+	REFDAX_ACL_OPERATIONS,
 };

@@ -28,6 +28,7 @@ struct refdax_journal;
 struct jbd2_journal_handle;
 struct fs_context;
 struct path;
+struct posix_acl;
 struct seq_file;
 
 /* Mount options. */
@@ -87,10 +88,14 @@ struct refdax_sb_info {
 };
 
 #define REFDAX_SB_DAMAGED	0	/* metadata failed a check; recorded on disk at umount */
+#define REFDAX_SB_SHUT_DOWN	1	/* FS_IOC_SHUTDOWN: everything is an I/O error */
 
 struct refdax_inode_info {
 	struct rw_semaphore i_extent_sem;	/* i_root and all nodes of the tree below it */
 	spinlock_t i_raw_lock;		/* copying this inode into its table block */
+	struct rw_semaphore i_xattr_sem;	/* both lists of extended attributes */
+	u64 i_xattr_block;		/* 0: none; i_xattr_sem */
+	bool i_fresh;			/* the table block still holds what was there before */
 	u32 i_flags;			/* REFDAX_FL_* */
 	u64 i_parent;			/* directories; under i_rwsem of the directory */
 	struct timespec64 i_crtime;
@@ -123,6 +128,11 @@ static inline struct refdax_sb_info *REFDAX_SB(struct super_block *sb)
 static inline struct refdax_inode_info *REFDAX_I(struct inode *inode)
 {
 	return container_of(inode, struct refdax_inode_info, vfs_inode);
+}
+
+static inline bool refdax_is_shut_down(struct super_block *sb)
+{
+	return unlikely(test_bit(REFDAX_SB_SHUT_DOWN, &REFDAX_SB(sb)->s_flags));
 }
 
 /* A stretch of a file's blocks that are all in the same state. */
@@ -228,6 +238,34 @@ extern const struct inode_operations refdax_symlink_inode_operations;
 extern const struct inode_operations refdax_special_inode_operations;
 /* Load the target of a long symlink into inode->i_link. */
 int refdax_symlink_load(struct inode *inode);
+
+/*
+ * xattr.c. @type is REFDAX_XATTR_*, @name what follows the type's prefix, "" for
+ * access control lists.
+ */
+extern refdax_xattr_handlers_t refdax_xattr_handlers[];
+/* Length of the value, copied to @buffer unless that is NULL; -ENODATA, -ERANGE. */
+int refdax_xattr_get(struct inode *inode, unsigned int type, const char *name, void *buffer,
+		     size_t size);
+/*
+ * Set, or remove if @value is NULL, in a handle with REFDAX_XATTR_CREDITS and
+ * REFDAX_XATTR_REVOKES. @flags: XATTR_CREATE, XATTR_REPLACE.
+ */
+int refdax_xattr_set_in(struct jbd2_journal_handle *handle, struct inode *inode,
+			unsigned int type, const char *name, const void *value, size_t size,
+			int flags);
+/* The inode is being deleted: free its block. Needs REFDAX_XATTR_CREDITS and _REVOKES. */
+int refdax_xattr_free(struct jbd2_journal_handle *handle, struct inode *inode);
+ssize_t refdax_listxattr(struct dentry *dentry, char *buffer, size_t size);
+/* Access control lists and labels of a new inode; the same credits. May change its mode. */
+int refdax_init_xattrs(struct jbd2_journal_handle *handle, struct inode *inode,
+		       struct inode *dir, const struct qstr *name);
+
+/* acl.c */
+struct posix_acl *refdax_get_acl(struct inode *inode, int type, bool rcu);
+int refdax_set_acl(struct refdax_idmap *idmap, refdax_acl_subject_t *subject,
+		   struct posix_acl *acl, int type);
+int refdax_init_acl(struct jbd2_journal_handle *handle, struct inode *inode, struct inode *dir);
 
 /* ioctl.c */
 int refdax_fileattr_get(struct dentry *dentry, struct refdax_fileattr *fa);
@@ -349,7 +387,10 @@ u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset);
 #define REFDAX_DIR_DEL_CREDITS	(1 + REFDAX_UNMAP_CREDITS)
 /* A new inode: inode bitmap, table block. */
 #define REFDAX_NEW_INODE_CREDITS	(1 + REFDAX_INODE_CREDITS)
-#define REFDAX_FREE_INODE_CREDITS	(1 + REFDAX_INODE_CREDITS + REFDAX_ORPHAN_CREDITS)
+/* Extended attributes: the inode, the block, the bitmap that it comes from or goes to. */
+#define REFDAX_XATTR_CREDITS	(2 + REFDAX_INODE_CREDITS)
+#define REFDAX_XATTR_REVOKES	1
+#define REFDAX_FREE_INODE_CREDITS	(1 + REFDAX_XATTR_CREDITS + REFDAX_ORPHAN_CREDITS)
 
 int refdax_journal_load(struct super_block *sb);
 int refdax_journal_destroy(struct super_block *sb);

@@ -23,6 +23,8 @@ static struct inode *refdax_alloc_inode(struct super_block *sb)
 		return NULL;
 	ri->i_flags = 0;
 	ri->i_parent = 0;
+	ri->i_xattr_block = 0;
+	ri->i_fresh = false;
 	ri->i_next_orphan = 0;
 	ri->i_shift_from = 0;
 	ri->i_shift_count = 0;
@@ -47,6 +49,7 @@ static void refdax_inode_once(void *object)
 	struct refdax_inode_info *ri = object;
 
 	init_rwsem(&ri->i_extent_sem);
+	init_rwsem(&ri->i_xattr_sem);
 	spin_lock_init(&ri->i_raw_lock);
 	INIT_LIST_HEAD(&ri->i_orphan);
 	inode_init_once(&ri->vfs_inode);
@@ -225,6 +228,8 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	sb->s_magic = REFDAX_SUPER_MAGIC;
 	sb->s_op = &refdax_super_operations;
+	sb->s_xattr = refdax_xattr_handlers;
+	sb->s_flags |= SB_POSIXACL;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_max_links = REFDAX_LINK_MAX;
 	sb->s_time_gran = 1;

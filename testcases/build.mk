@@ -15,6 +15,8 @@ WORKLOADS += fs_corrupt
 WORKLOAD_SOURCE_fs_corrupt := testcases/fs/corrupt.c
 WORKLOADS += fs_shift
 WORKLOAD_SOURCE_fs_shift := testcases/fs/shift.c
+WORKLOADS += fs_xattr
+WORKLOAD_SOURCE_fs_xattr := testcases/fs/xattr.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 .PHONY: workloads
