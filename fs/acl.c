@@ -42,8 +42,8 @@ struct posix_acl *refdax_get_acl(struct inode *inode, int type, bool rcu)
 	    (!IS_ERR_OR_NULL(acl) && posix_acl_valid(&init_user_ns, acl))) {
 		if (!IS_ERR(acl))
 			posix_acl_release(acl);
-		acl = ERR_PTR(refdax_damage(inode->i_sb, "inode %lu has an invalid access control list",
-					    inode->i_ino));
+		acl = ERR_PTR(refdax_damage(inode->i_sb, "inode %llu has an invalid access control list",
+					    (u64)inode->i_ino));
 	}
 	return acl;
 }
@@ -54,20 +54,13 @@ static int refdax_store_acl(struct jbd2_journal_handle *handle, struct inode *in
 {
 	unsigned int xattr = refdax_acl_xattr_type(type);
 	void *value = NULL;
-	int size = 0, err;
+	size_t size = 0;
+	int err;
 
 	if (acl) {
-		size = posix_acl_xattr_size(acl->a_count);
-		if (size > REFDAX_XATTR_BLOCK_BYTES)
-			return -ENOSPC;
-		value = kmalloc(size, GFP_NOFS);
-		if (!value)
-			return -ENOMEM;
-		size = posix_acl_to_xattr(&init_user_ns, acl, value, size);
-		if (size < 0) {
-			kfree(value);
-			return size;
-		}
+		value = refdax_acl_to_xattr(acl, &size);
+		if (IS_ERR(value))
+			return PTR_ERR(value);
 	}
 	err = refdax_xattr_set_in(handle, inode, xattr, "", value, size, 0);
 	kfree(value);

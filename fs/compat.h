@@ -13,6 +13,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/posix_acl_xattr.h>
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -51,6 +52,33 @@ typedef struct dentry refdax_acl_subject_t;
 #define refdax_acl_chmod(idmap, dentry) \
 	posix_acl_chmod(idmap, dentry, d_inode(dentry)->i_mode)
 #endif
+
+/*
+ * The list as getxattr(2) shows it, and its length; the caller frees it. An ERR_PTR on failure.
+ * In newer kernels posix_acl_to_xattr() allocates it by itself.
+ */
+static inline void *refdax_acl_to_xattr(const struct posix_acl *acl, size_t *size)
+{
+#ifdef REFDAX_HAVE_ACL_ALLOC
+	void *value = posix_acl_to_xattr(&init_user_ns, acl, size, GFP_NOFS);
+
+	return value ?: ERR_PTR(-ENOMEM);
+#else
+	void *value;
+	int err;
+
+	*size = posix_acl_xattr_size(acl->a_count);
+	value = kmalloc(*size, GFP_NOFS);
+	if (!value)
+		return ERR_PTR(-ENOMEM);
+	err = posix_acl_to_xattr(&init_user_ns, acl, value, *size);
+	if (err < 0) {
+		kfree(value);
+		return ERR_PTR(err);
+	}
+	return value;
+#endif
+}
 
 /* 6.7: the table of handlers is constant ("xattr: make the xattr array itself const"). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)

@@ -77,8 +77,8 @@ static int refdax_xattrs_read_block(struct inode *inode, struct refdax_xattrs *x
 	if (fresh) {
 		if (!refdax_xattr_list_valid(list, REFDAX_XATTR_BLOCK_BYTES)) {
 			brelse(bh);
-			return refdax_damage(sb, "inode %lu: its block of extended attributes is invalid",
-					     inode->i_ino);
+			return refdax_damage(sb, "inode %llu: its block of extended attributes is invalid",
+					     (u64)inode->i_ino);
 		}
 		refdax_set_verified(bh);
 	}
@@ -108,8 +108,8 @@ static int refdax_xattrs_read(struct inode *inode, struct refdax_xattrs *xattrs)
 			(xattrs->inode_bh->b_data + offset))->i_tail;
 	/* The buffer may have left memory since the inode was read: look each time, it is short. */
 	if (!refdax_xattr_list_valid(xattrs->tail, REFDAX_XATTR_INODE_BYTES))
-		err = refdax_damage(sb, "inode %lu: its extended attributes are invalid",
-				    inode->i_ino);
+		err = refdax_damage(sb, "inode %llu: its extended attributes are invalid",
+				    (u64)inode->i_ino);
 	else if (REFDAX_I(inode)->i_xattr_block)
 		err = refdax_xattrs_read_block(inode, xattrs);
 	if (err)
