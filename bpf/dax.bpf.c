@@ -32,6 +32,7 @@ static __always_inline void fault__enter(struct inode *inode, struct vm_fault *v
 
 	if (!inode__wanted(inode))
 		return;
+	mode__check(inode, inode->i_mapping);
 	if (huge) {
 		index &= ~((1ULL << PMD_ORDER) - 1);
 		last = index + (1ULL << PMD_ORDER) - 1;
@@ -40,10 +41,34 @@ static __always_inline void fault__enter(struct inode *inode, struct vm_fault *v
 			 fault__flags(vmf, huge), vmf->address, -1);
 }
 
-static __always_inline void fault__exit(struct inode *inode, __s64 result)
+static __always_inline void fault__exit(struct inode *inode, __s64 result, __u64 fallback)
 {
 	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_FAULT, result, 0);
+		operation__exit(inode, OPERATION_FAULT, result, fallback);
+}
+
+#define VM_FAULT_FALLBACK	0x0800	/* enum vm_fault_reason, unchanged from 6.1 to 7.2 */
+
+/*
+ * Why a huge fault was refused: what dax_fault_check_fallback() asks, in its
+ * order.  If it had no objection, then either grab_mapping_entry() found an
+ * entry or a page table of small pages, or the filesystem's answer did not do.
+ */
+static __always_inline __u64 fault__fallback(struct vm_fault *vmf, __u64 max_pgoff)
+{
+	__u64 color = (1ULL << PMD_ORDER) - 1, size = 1ULL << (PMD_ORDER + page_shift);
+	__u64 address = vmf->address & ~(size - 1);
+	struct vm_area_struct *vma = vmf->vma;
+
+	if ((vmf->pgoff & color) != ((vmf->address >> page_shift) & color))
+		return FALLBACK_ALIGNMENT;
+	if ((vmf->flags & FAULT_FLAG_WRITE) && !(vma->vm_flags & VM_SHARED))
+		return FALLBACK_PRIVATE;
+	if (address < vma->vm_start || address + size > vma->vm_end)
+		return FALLBACK_VMA;
+	if ((vmf->pgoff | color) >= max_pgoff)
+		return FALLBACK_END_OF_FILE;
+	return FALLBACK_OTHER;
 }
 
 /*
@@ -60,7 +85,7 @@ int BPF_PROG(fault__pte_enter_tp, struct inode *inode, struct vm_fault *vmf, int
 SEC("tp_btf/dax_pte_fault_done")
 int BPF_PROG(fault__pte_exit_tp, struct inode *inode, struct vm_fault *vmf, int result)
 {
-	fault__exit(inode, (__u32)result);
+	fault__exit(inode, (__u32)result, FALLBACK_NONE);
 	return 0;
 }
 
@@ -76,7 +101,8 @@ SEC("tp_btf/dax_pmd_fault_done")
 int BPF_PROG(fault__pmd_exit_tp, struct inode *inode, struct vm_fault *vmf,
 	     unsigned long max_pgoff, int result)
 {
-	fault__exit(inode, (__u32)result);
+	fault__exit(inode, (__u32)result, result & VM_FAULT_FALLBACK ?
+		    fault__fallback(vmf, max_pgoff) : FALLBACK_NONE);
 	return 0;
 }
 
@@ -96,7 +122,8 @@ SEC("fexit/dax_iomap_fault")
 int BPF_PROG(fault__exit_fexit, struct vm_fault *vmf, unsigned int order, void *pfn,
 	     void *error, void *ops, unsigned int result)
 {
-	fault__exit(vmf->vma->vm_file->f_mapping->host, result);
+	fault__exit(vmf->vma->vm_file->f_mapping->host, result,
+		    result & VM_FAULT_FALLBACK ? FALLBACK_OTHER : FALLBACK_NONE);
 	return 0;
 }
 
@@ -108,6 +135,7 @@ int BPF_PROG(rw__enter, struct kiocb *iocb, struct iov_iter *iter)
 
 	if (!inode__wanted(inode))
 		return 0;
+	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
 			 position >> page_shift,
 			 (position + length - (length ? 1 : 0)) >> page_shift,

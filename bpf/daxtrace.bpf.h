@@ -87,6 +87,25 @@ struct devices_map {
 	__type(value, __u8);
 };
 
+/*
+ * How inodes were accessed when last seen, by the inode's address: those that a
+ * VMA maps or that an operation came by, until they are evicted.
+ */
+struct watched_inode {
+	struct inode_id id;
+	__u64 operations;	/* address_space.a_ops */
+	__u32 flags;		/* MODE_DAX */
+	__u32 reserved;		/* 0 */
+};
+
+struct inodes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct watched_inode);
+};
+
 struct stacks_map {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
 	__uint(max_entries, 4096);
@@ -99,6 +118,7 @@ extern struct cpu_states_map cpu_states SEC(".maps");
 extern struct tasks_map tasks SEC(".maps");
 extern struct superblocks_map superblocks SEC(".maps");
 extern struct devices_map devices SEC(".maps");
+extern struct inodes_map inodes SEC(".maps");
 extern struct stacks_map stacks SEC(".maps");
 
 /* Set by user space before loading. */
@@ -228,6 +248,25 @@ static __always_inline bool inode__wanted(struct inode *inode)
 	return (inode->i_flags & S_DAX) && superblock__wanted(inode->i_sb->s_dev);
 }
 
+/* A superblock of which a DAX inode has been seen, or that --fs names. */
+static __always_inline bool superblock__known(__u32 dev)
+{
+	if (!tracing)
+		return false;
+	if (filter_devices)
+		return bpf_map_lookup_elem(&devices, &dev);
+	return bpf_map_lookup_elem(&superblocks, &dev);
+}
+
+/*
+ * Whether an inode's mode is followed: it is in DAX mode, or on a superblock
+ * that can do so.  Either may be what a flip leaves or enters.
+ */
+static __always_inline bool inode__followed(struct inode *inode)
+{
+	return inode__wanted(inode) || superblock__known(inode->i_sb->s_dev);
+}
+
 /* Say what an inode's superblock is, and who the task is, once each. */
 static __always_inline void announce(struct inode *inode)
 {
@@ -332,6 +371,47 @@ static __always_inline void range__record(struct inode *inode, __u32 type,
 	record->last = last;
 	record->pfn = pfn;
 	record__submit(record);
+}
+
+/*
+ * Compare an inode's mode with what was seen of it before, and tell if it has
+ * changed: also when nobody announced that.  Called for inodes that are
+ * followed, before the record of what is done to them.
+ */
+static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)
+{
+	struct watched_inode seen = {}, *before;
+	struct event_mode *record;
+	__u64 key = (__u64)inode;
+
+	inode_id__fill(&seen.id, inode);
+	seen.operations = (__u64)mapping->a_ops;
+	seen.flags = inode->i_flags & S_DAX ? MODE_DAX : 0;
+	before = bpf_map_lookup_elem(&inodes, &key);
+	if (before && before->id.ino == seen.id.ino && before->id.dev == seen.id.dev &&
+	    before->id.generation == seen.id.generation) {
+		if (before->operations == seen.operations && before->flags == seen.flags)
+			return;
+		record = record__reserve(sizeof(*record), EVENT_MODE);
+		if (record) {
+			record->inode = seen.id;
+			record->old_operations = before->operations;
+			record->new_operations = seen.operations;
+			record->old_flags = before->flags;
+			record->new_flags = seen.flags |
+				(mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0);
+			record__submit(record);
+		}
+	}
+	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
+}
+
+/* It is evicted: its address may become another inode's. */
+static __always_inline void mode__forget(struct inode *inode)
+{
+	__u64 key = (__u64)inode;
+
+	bpf_map_delete_elem(&inodes, &key);
 }
 
 #endif /* DAXTRACE_BPF_H */

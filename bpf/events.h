@@ -47,6 +47,19 @@ enum event_type {
 	EVENT_STACK		= 12,	/* struct event_stack, made in user space */
 	EVENT_SYMBOL		= 13,	/* struct event_symbol, made in user space */
 	EVENT_GAP		= 14,	/* struct event_gap, made in user space */
+	EVENT_MODE		= 15,	/* struct event_mode: the inode's mode has changed */
+	EVENT_MAP		= 16,	/* struct event_map: a VMA maps the file */
+	EVENT_MAP_END		= 17,	/* struct event_map: that VMA no longer does */
+	EVENT_MAPPED		= 18,	/* struct event_entry: a PTE or PMD is about to be set */
+	EVENT_IOMAP		= 19,	/* struct event_iomap: ->iomap_begin has answered */
+	EVENT_ENTRY_LOCK	= 20,	/* struct event_entry: a fault holds the entry's lock */
+	EVENT_ENTRY_UNLOCK	= 21,	/* struct event_entry: it is about to let it go */
+	EVENT_ENTRY_WAIT	= 22,	/* struct event_entry_wait: a task begins to wait */
+	EVENT_ENTRY_WAKE	= 23,	/* struct event_entry_wait: a waiter is woken */
+	EVENT_HANDLE_START	= 24,	/* struct event_handle: the task has a jbd2 handle */
+	EVENT_HANDLE_STOP	= 25,	/* struct event_handle: it no longer has */
+	EVENT_SB_ENTER		= 26,	/* struct event_sb: an operation on a superblock begins */
+	EVENT_SB_EXIT		= 27,	/* struct event_sb: it has ended */
 	EVENT_TYPE_COUNT
 };
 
@@ -55,7 +68,7 @@ enum event_type {
  * They nest.  ->first and ->last are page indexes, inclusive.
  *
  *  operation	argument[0]		argument[1]		result
- *  FAULT	FAULT_* flags		user address		vm_fault_t bits
+ *  FAULT	FAULT_* flags		user address		vm_fault_t bits; argument: FALLBACK_*
  *  READ	file position, bytes	length, bytes		bytes or -errno
  *  WRITE	file position, bytes	length, bytes		bytes or -errno
  *  INVALIDATE	0			0			0 or -errno
@@ -66,6 +79,12 @@ enum event_type {
  *  FALLOCATE	mode (FALLOC_FL_*)	length, bytes		0 or -errno
  *  TRUNCATE	first byte		last byte		0
  *  EVICT	inode.i_nlink		0			0
+ *  LAYOUT	0			0			0: free; 1: a page is in use
+ *  WRITEPAGES	writeback_control's	0			0 or -errno
+ *		sync_mode (1: WB_SYNC_ALL)
+ *
+ * LAYOUT is one look for pages that somebody else (get_user_pages) still
+ * uses.  A result of 1 begins a wait, which the task's next LAYOUT ends.
  */
 enum operation {
 	OPERATION_NONE		= 0,
@@ -80,6 +99,8 @@ enum operation {
 	OPERATION_FALLOCATE	= 9,	/* vfs_fallocate */
 	OPERATION_TRUNCATE	= 10,	/* truncate_inode_pages_range */
 	OPERATION_EVICT		= 11,	/* evict */
+	OPERATION_LAYOUT	= 12,	/* dax_layout_busy_page_range */
+	OPERATION_WRITEPAGES	= 13,	/* do_writepages, of DAX files and others */
 	OPERATION_COUNT
 };
 
@@ -88,11 +109,26 @@ enum operation {
 #define FAULT_PMD	0x2	/* asked for a huge page */
 #define FAULT_PRIVATE	0x4	/* of a private mapping: a copy, not the file */
 
+/*
+ * event_exit.argument of OPERATION_FAULT, if the result has VM_FAULT_FALLBACK:
+ * why a huge page was not possible.  In the order in which the kernel asks.
+ */
+#define FALLBACK_NONE		0	/* it was */
+#define FALLBACK_ALIGNMENT	1	/* file offset and address differ modulo PMD_SIZE */
+#define FALLBACK_PRIVATE	2	/* a write to a private mapping */
+#define FALLBACK_VMA		3	/* the VMA does not span the huge page */
+#define FALLBACK_END_OF_FILE	4	/* the file ends within it */
+#define FALLBACK_OTHER		5	/* an entry or a page table of small pages is in the way; if
+				 * an EVENT_IOMAP was given: its blocks are too few, not aligned
+				 * or not contiguous
+				 */
+
 /* event_entry.flags */
 #define ENTRY_ZERO	0x1	/* the zero page of a hole */
 #define ENTRY_WRITE	0x2	/* by a write fault: the mapping becomes writable */
 #define ENTRY_DIRTY	0x4	/* PAGECACHE_TAG_DIRTY is set by this */
 #define ENTRY_SYNC	0x8	/* MAP_SYNC: becomes dirty by EVENT_ENTRY_DIRTY */
+#define ENTRY_EMPTY	0x10	/* locked to be filled: it stands for nothing yet */
 
 struct event_header {
 	__u64 time;		/* ns, CLOCK_MONOTONIC, at the moment described */
@@ -147,7 +183,16 @@ struct event_exit {
 	__u32 reserved;		/* 0 */
 };
 
-/* One entry of the inode's mapping. */
+/*
+ * One entry of the inode's mapping.
+ *
+ * EVENT_MAPPED: the fault's page table entry is about to be set, while the
+ * entry is locked; ENTRY_WRITE says that it will be writable, ENTRY_ZERO that
+ * it maps a huge zero page (of a small one the EVENT_ENTRY_INSERT before tells).  Whether it was set, the fault's result tells.
+ * EVENT_ENTRY_LOCK, _UNLOCK: by a fault; index, order and flags (ENTRY_ZERO,
+ * ENTRY_EMPTY) of the entry as it is then.  Of the short time for which writeback
+ * holds the lock only EVENT_MKCLEAN to EVENT_WRITEBACK_ONE show.
+ */
 struct event_entry {
 	struct event_header header;
 	struct inode_id inode;
@@ -169,6 +214,132 @@ struct event_flush {
 	struct event_header header;
 	__u64 pfn;		/* first page frame */
 	__u64 pages;
+};
+
+/* event_mode.old_flags, .new_flags */
+#define MODE_DAX	0x1	/* S_DAX in inode.i_flags */
+#define MODE_MAPPED	0x2	/* some VMA maps the file, as the inode's i_mmap says */
+#define MODE_POLLED	0x4	/* new_flags: found by looking from time to time, so the flip came
+				 * any time since that inode's last record; else an operation on
+				 * the inode that is about to be told found it
+				 */
+
+/*
+ * How the file is accessed, as its inode says, differs from what was seen of it
+ * before.  The journalled-data mode shows in the operations (of ext4:
+ * ext4_journalled_aops).  Whoever changed it need not be the task of the header.
+ */
+struct event_mode {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 old_operations;	/* address_space.a_ops; an EVENT_SYMBOL names it */
+	__u64 new_operations;
+	__u32 old_flags;	/* MODE_* */
+	__u32 new_flags;
+};
+
+/* event_map.flags */
+#define MAP_SHARED_FILE	0x1	/* VM_SHARED: stores go to the file */
+#define MAP_WRITABLE	0x2	/* VM_WRITE now; mprotect(2) can change it, untold */
+#define MAP_MAY_WRITE	0x4	/* VM_MAYWRITE: mprotect(2) may make it writable */
+#define MAP_SYNCHRONOUS	0x8	/* VM_SYNC: MAP_SYNC */
+#define MAP_FORK	0x10	/* a copy that fork(2) makes of the parent's */
+
+/*
+ * A VMA was added to the mapping's i_mmap, or removed from it once its page
+ * tables were cleared: mmap, munmap, fork, exec, exit.  Where the kernel changes
+ * or splits a VMA it removes it and adds what it has become.
+ */
+struct event_map {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 vma;		/* names it while it is there: its kernel address */
+	__u64 mm;		/* the process's mm_struct: its kernel address */
+	__u64 address;		/* user address, bytes */
+	__u64 first;		/* page index in the file */
+	__u64 last;		/* page index, inclusive */
+	__u32 flags;		/* MAP_* above */
+	__u32 reserved;		/* 0 */
+};
+
+/* event_iomap.type: include/linux/iomap.h */
+#define IOMAP_TYPE_HOLE		0
+#define IOMAP_TYPE_DELALLOC	1
+#define IOMAP_TYPE_MAPPED	2
+#define IOMAP_TYPE_UNWRITTEN	3
+#define IOMAP_TYPE_INLINE	4
+
+/* event_iomap.flags: the same there */
+#define IOMAP_FLAG_NEW		0x1	/* blocks were allocated for this */
+#define IOMAP_FLAG_DIRTY	0x2	/* metadata must be synced for O_SYNC and MAP_SYNC */
+#define IOMAP_FLAG_SHARED	0x4	/* blocks shared with another file: copy on write */
+
+/* event_iomap.purpose: what the task asked for; IOMAP_* flags of that file */
+#define IOMAP_PURPOSE_WRITE	0x1
+#define IOMAP_PURPOSE_ZERO	0x2	/* to zero, not to store */
+#define IOMAP_PURPOSE_REPORT	0x4	/* to tell: fiemap, SEEK_HOLE */
+#define IOMAP_PURPOSE_FAULT	0x8
+#define IOMAP_PURPOSE_DIRECT	0x10
+#define IOMAP_PURPOSE_UNSHARE	0x80
+#define IOMAP_PURPOSE_DAX	0x100
+
+/* What the filesystem answered to the operation that the task is inside of. */
+struct event_iomap {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 position;		/* in the file, bytes: what was asked for from here */
+	__u64 wanted;		/* bytes asked for */
+	__u64 offset;		/* in the file, bytes: what the answer covers from here */
+	__u64 length;		/* bytes that the answer covers */
+	__u64 address;		/* on the device, bytes; ~0: none */
+	__u16 type;		/* IOMAP_TYPE_* */
+	__u16 flags;		/* IOMAP_FLAG_*; other bits may be set */
+	__u32 purpose;		/* IOMAP_PURPOSE_*; other bits may be set */
+};
+
+/*
+ * A task waits for an entry's lock, or is woken by who lets it go.  One that is
+ * woken looks again, and may have to wait once more.
+ */
+struct event_entry_wait {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 index;		/* page index of the entry */
+	__u32 waiter;		/* tid: the header's in EVENT_ENTRY_WAIT */
+	__u32 reserved;		/* 0 */
+};
+
+/*
+ * A handle of a jbd2 journal: from start_this_handle() to jbd2_journal_stop().
+ * A nested start, which gives the same handle, makes no record.
+ */
+struct event_handle {
+	struct event_header header;
+	__u32 dev;		/* dev_t of the journalled filesystem */
+	__u32 transaction;	/* tid of it */
+	__u32 type;		/* the filesystem's number for its purpose */
+	__u32 line;		/* of the filesystem's source: who started it */
+	__u32 blocks;		/* credits asked for; when it stops: blocks made dirty */
+	__u32 reserved;		/* 0 */
+};
+
+/* event_sb.operation */
+enum sb_operation {
+	SB_NONE		= 0,
+	SB_SYNC		= 1,	/* sync_filesystem: syncfs(2), umount(2), a freeze */
+	SB_SYNC_ALL	= 2,	/* ksys_sync: sync(2), of all superblocks; dev is 0 */
+	SB_FREEZE	= 3,	/* freeze_super */
+	SB_THAW		= 4,	/* thaw_super */
+	SB_UMOUNT	= 5,	/* generic_shutdown_super: the last mount has gone */
+	SB_OPERATION_COUNT
+};
+
+/* An operation on a whole superblock. */
+struct event_sb {
+	struct event_header header;
+	__u32 dev;		/* as in an inode; 0 in SB_SYNC_ALL */
+	__u32 operation;	/* enum sb_operation */
+	__s64 result;		/* 0 or -errno; 0 in EVENT_SB_ENTER */
 };
 
 /*
@@ -212,6 +383,12 @@ _Static_assert(sizeof(struct event_flush) == 48, "event_flush");
 _Static_assert(sizeof(struct event_stack) == 40 + 8 * EVENT_STACK_DEPTH, "event_stack");
 _Static_assert(sizeof(struct event_symbol) == 176, "event_symbol");
 _Static_assert(sizeof(struct event_gap) == 40, "event_gap");
+_Static_assert(sizeof(struct event_mode) == 72, "event_mode");
+_Static_assert(sizeof(struct event_map) == 96, "event_map");
+_Static_assert(sizeof(struct event_iomap) == 96, "event_iomap");
+_Static_assert(sizeof(struct event_entry_wait) == 64, "event_entry_wait");
+_Static_assert(sizeof(struct event_handle) == 56, "event_handle");
+_Static_assert(sizeof(struct event_sb) == 48, "event_sb");
 #endif
 
 #endif /* DAXTRACE_EVENTS_H */

@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * How a file is accessed changes: FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR.
+ * How a file is accessed changes: FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR, and the
+ * inode itself.  The latter is looked at wherever an operation on it is told
+ * (mode__check()) and, since nobody may come by, from time to time.
  */
 #include "bpf/daxtrace.bpf.h"
 
-/*
- * Either mode may be the one that a flip leaves or enters, so S_DAX does not
- * tell: any inode of a superblock on which a DAX inode has been seen counts.
- */
-static __always_inline bool fileattr__wanted(struct inode *inode)
-{
-	__u32 dev = inode->i_sb->s_dev;
-
-	return superblock__wanted(dev) &&
-	       ((inode->i_flags & S_DAX) || bpf_map_lookup_elem(&superblocks, &dev));
-}
+#define I_FREEING	(1 << 5)	/* include/linux/fs.h, unchanged from 6.1 to 6.12 */
+#define I_CLEAR		(1 << 6)
 
 SEC("fentry/vfs_fileattr_set")
 int BPF_PROG(fileattr__enter, void *idmap, struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 
-	if (fileattr__wanted(inode))
-		operation__enter(inode, OPERATION_FILEATTR, 0, INDEX_MAX, inode->i_flags, 0, -1);
+	if (!inode__followed(inode))
+		return 0;
+	mode__check(inode, inode->i_mapping);
+	operation__enter(inode, OPERATION_FILEATTR, 0, INDEX_MAX, inode->i_flags, 0, -1);
 	return 0;
 }
 
@@ -31,7 +26,54 @@ int BPF_PROG(fileattr__exit, void *idmap, struct dentry *dentry, void *attribute
 {
 	struct inode *inode = dentry->d_inode;
 
-	if (fileattr__wanted(inode))
-		operation__exit(inode, OPERATION_FILEATTR, result, inode->i_flags);
+	if (!inode__followed(inode))
+		return 0;
+	mode__check(inode, inode->i_mapping);
+	operation__exit(inode, OPERATION_FILEATTR, result, inode->i_flags);
+	return 0;
+}
+
+/*
+ * Look at one inode of the table; it may be freed meanwhile, so nothing read is
+ * believed unless it is still the same inode.
+ */
+static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode *seen, void *unused)
+{
+	struct inode *inode = (struct inode *)*key;
+	struct address_space *mapping = BPF_CORE_READ(inode, i_mapping);
+	struct event_mode *record;
+	__u64 operations;
+	__u32 flags;
+
+	flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? MODE_DAX : 0;
+	operations = (__u64)BPF_CORE_READ(mapping, a_ops);
+	if (BPF_CORE_READ(inode, i_ino) != seen->id.ino ||
+	    BPF_CORE_READ(inode, i_generation) != seen->id.generation ||
+	    BPF_CORE_READ(inode, i_sb, s_dev) != seen->id.dev ||
+	    (BPF_CORE_READ(inode, i_state) & (I_FREEING | I_CLEAR)))
+		return 0;
+	if (flags == seen->flags && operations == seen->operations)
+		return 0;
+	record = record__reserve(sizeof(*record), EVENT_MODE);
+	if (!record)
+		return 0;
+	record->inode = seen->id;
+	record->old_operations = seen->operations;
+	record->new_operations = operations;
+	record->old_flags = seen->flags;
+	record->new_flags = flags | MODE_POLLED |
+		(BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node) ? MODE_MAPPED : 0);
+	record__submit(record);
+	seen->operations = operations;
+	seen->flags = flags;
+	return 0;
+}
+
+/* Run by user space whenever it reads the records. */
+SEC("syscall")
+int mode__poll(void *unused)
+{
+	if (tracing)
+		bpf_for_each_map_elem(&inodes, mode__poll_one, NULL, 0);
 	return 0;
 }

@@ -195,3 +195,34 @@ int BPF_PROG(sync__call_exit, unsigned int descriptor, int datasync, int result)
 	sync__exit(result);
 	return 0;
 }
+
+/*
+ * ->writepages as a whole, of files in DAX mode and of others on the same
+ * superblock: what a flip of the mode must not overlap (DX07).
+ */
+SEC("fentry/do_writepages")
+int BPF_PROG(writepages__enter, struct address_space *mapping, struct writeback_control *control)
+{
+	struct inode *inode = mapping->host;
+
+	if (!inode__followed(inode))
+		return 0;
+	mode__check(inode, mapping);
+	operation__enter(inode, OPERATION_WRITEPAGES, control->range_start >> page_shift,
+			 control->range_end == LLONG_MAX ? INDEX_MAX :
+			 (__u64)control->range_end >> page_shift, control->sync_mode, 0, -1);
+	return 0;
+}
+
+SEC("fexit/do_writepages")
+int BPF_PROG(writepages__exit, struct address_space *mapping, struct writeback_control *control,
+	     int result)
+{
+	struct inode *inode = mapping->host;
+
+	if (!inode__followed(inode))
+		return 0;
+	mode__check(inode, mapping);
+	operation__exit(inode, OPERATION_WRITEPAGES, result, 0);
+	return 0;
+}

@@ -180,5 +180,34 @@ int BPF_PROG(evict__exit, struct inode *inode)
 {
 	if (inode__wanted(inode))
 		operation__exit(inode, OPERATION_EVICT, 0, 0);
+	/* Another inode may get its address. */
+	if (inode__followed(inode))
+		mode__forget(inode);
+	return 0;
+}
+
+/*
+ * Blocks may go only when nobody else uses their pages, such as a device that
+ * reads or writes them.  Where one does, the filesystem waits and asks again.
+ */
+SEC("fentry/dax_layout_busy_page_range")
+int BPF_PROG(layout__enter, struct address_space *mapping, __s64 start, __s64 end)
+{
+	struct inode *inode = mapping->host;
+
+	if (inode__wanted(inode))
+		operation__enter(inode, OPERATION_LAYOUT, page_of(start),
+				 end == LLONG_MAX ? INDEX_MAX : page_of(end), 0, 0, -1);
+	return 0;
+}
+
+SEC("fexit/dax_layout_busy_page_range")
+int BPF_PROG(layout__exit, struct address_space *mapping, __s64 start, __s64 end,
+	     struct page *busy)
+{
+	struct inode *inode = mapping->host;
+
+	if (inode__wanted(inode))
+		operation__exit(inode, OPERATION_LAYOUT, busy ? 1 : 0, 0);
 	return 0;
 }

@@ -12,6 +12,7 @@ struct cpu_states_map cpu_states SEC(".maps");
 struct tasks_map tasks SEC(".maps");
 struct superblocks_map superblocks SEC(".maps");
 struct devices_map devices SEC(".maps");
+struct inodes_map inodes SEC(".maps");
 struct stacks_map stacks SEC(".maps");
 
 const volatile __u32 page_shift = 12;
@@ -32,16 +33,5 @@ int BPF_PROG(task__rename, struct task_struct *task, const char *comm)
 	state = bpf_task_storage_get(&tasks, task, NULL, 0);
 	if (state)
 		state->announced = 0;
-	return 0;
-}
-
-/* The device may carry another filesystem next: announce that one afresh. */
-SEC("fentry/generic_shutdown_super")
-int BPF_PROG(superblock__shutdown, struct super_block *sb)
-{
-	__u32 dev = sb->s_dev;
-
-	bpf_map_delete_elem(&superblocks, &dev);
-	__sync_fetch_and_add(&shutdowns, 1);
 	return 0;
 }

@@ -26,6 +26,8 @@ const char *operation_name(enum operation operation)
 		[OPERATION_FALLOCATE] = "fallocate",
 		[OPERATION_TRUNCATE] = "truncate-pages",
 		[OPERATION_EVICT] = "evict",
+		[OPERATION_LAYOUT] = "layout-break",
+		[OPERATION_WRITEPAGES] = "do_writepages",
 	};
 
 	return operation < OPERATION_COUNT && names[operation] ? names[operation] : "?";

@@ -60,7 +60,7 @@ static void fill_header(struct event_header *header, __u16 type, __u16 size, __u
 	header->size = size;
 }
 
-static int name_frame(struct annotator *annotator, __u64 address, __u64 time)
+static int name_address(struct annotator *annotator, __u64 address, __u64 time)
 {
 	__u64 *slot = &annotator->named[(address >> 2) % NAMED];
 	struct event_symbol symbol;
@@ -90,8 +90,17 @@ static int describe_stack(struct annotator *annotator, __s32 id, __u64 time)
 	err = annotator->visit(annotator->context, &stack.header);
 	symbols__refresh(annotator->symbols);
 	for (i = 0; i < stack.depth && err >= 0; i++)
-		err = name_frame(annotator, stack.address[i], time);
+		err = name_address(annotator, stack.address[i], time);
 	return err;
+}
+
+static int name_operations(struct annotator *annotator, const struct event_mode *mode)
+{
+	int err;
+
+	symbols__refresh(annotator->symbols);
+	err = name_address(annotator, mode->old_operations, mode->header.time);
+	return err < 0 ? err : name_address(annotator, mode->new_operations, mode->header.time);
 }
 
 int annotator__visit(void *context, const struct event_header *record)
@@ -101,6 +110,11 @@ int annotator__visit(void *context, const struct event_header *record)
 	int err;
 
 	annotator->lost += record->lost;
+	if (record->type == EVENT_MODE) {
+		err = name_operations(annotator, (const struct event_mode *)record);
+		if (err < 0)
+			return err;
+	}
 	if (record->type == EVENT_ENTER) {
 		id = ((const struct event_enter *)record)->stack;
 		if (id >= 0 && id < STACK_IDS && !(annotator->seen[id / 8] & 1 << id % 8)) {

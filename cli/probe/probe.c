@@ -42,6 +42,7 @@ struct probe {
 	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
 	int stacks_fd, states_fd;
+	int mode_fd;			/* of mode__poll, or negative */
 	int cpu_count;
 	struct cpu_state *states;	/* one per possible CPU */
 	probe_visit visit;
@@ -115,7 +116,7 @@ static int owner_of(const struct probe *probe, const char *program)
 }
 
 /* The chosen way of an event does not work here: take the next one. */
-static void give_up_way(struct probe *probe, int observed, const struct btf *btf,
+static void give_up_way(struct probe *probe, int observed, struct btf *btf,
 			const struct probe_options *options, const char *program, int error)
 {
 	struct probe_status *status = &probe->status[observed];
@@ -268,14 +269,15 @@ static void drop_object(struct probe *probe)
  * Attach all that is loaded.  0, 1 if a way had to be given up and all must
  * begin again, or a negative errno.
  */
-static int attach(struct probe *probe, const struct btf *btf, const struct probe_options *options)
+static int attach(struct probe *probe, struct btf *btf, const struct probe_options *options)
 {
 	struct bpf_program *program;
 	struct bpf_link *link;
 	int observed, err;
 
 	bpf_object__for_each_program(program, probe->object) {
-		if (!bpf_program__autoload(program))
+		if (!bpf_program__autoload(program) ||
+		    bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
 			continue;
 		link = bpf_program__attach(program);
 		if (link) {
@@ -293,7 +295,7 @@ static int attach(struct probe *probe, const struct btf *btf, const struct probe
 }
 
 /* Load and attach once; as attach(). */
-static int try_ways(struct probe *probe, const struct btf *btf,
+static int try_ways(struct probe *probe, struct btf *btf,
 		    const struct probe_options *options)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "daxtrace");
@@ -340,6 +342,8 @@ static int open_buffer(struct probe *probe)
 {
 	probe->stacks_fd = bpf_object__find_map_fd_by_name(probe->object, "stacks");
 	probe->states_fd = bpf_object__find_map_fd_by_name(probe->object, "cpu_states");
+	probe->mode_fd = bpf_program__fd(bpf_object__find_program_by_name(probe->object,
+									  "mode__poll"));
 	probe->cpu_count = libbpf_num_possible_cpus();
 	if (probe->cpu_count < 0)
 		return probe->cpu_count;
@@ -379,7 +383,7 @@ static struct btf *load_btf(char *error)
 	return btf;
 }
 
-static void resolve_all(const struct btf *btf, struct probe_status status[OBSERVED_COUNT],
+static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COUNT],
 			const char *const *hidden)
 {
 	int i;
@@ -459,6 +463,15 @@ __u64 probe__missing(const struct probe *probe)
 	return missing;
 }
 
+/* Changes of inodes that nobody announces: see mode__poll in bpf/mode.bpf.c. */
+static void look_at_modes(const struct probe *probe)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	if (probe->mode_fd >= 0)
+		bpf_prog_test_run_opts(probe->mode_fd, &options);
+}
+
 int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *context)
 {
 	int err;
@@ -466,6 +479,7 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 	probe->visit = visit;
 	probe->visit_context = context;
 	probe->visited = 0;
+	look_at_modes(probe);
 	/* Without a wake-up the wait times out, and what there is is read all the same. */
 	err = ring_buffer__poll(probe->buffer, timeout_ms);
 	if (err >= 0)

@@ -129,7 +129,7 @@ static bool way_exists(const struct btf *btf, const struct probe_way *way,
 			append(reason, length, "%s is hidden by request", p->target);
 			return false;
 		}
-		if (p->mechanism == PROBE_KPROBE)
+		if (p->mechanism == PROBE_KPROBE || p->mechanism == PROBE_SYSCALL)
 			continue;
 		prototype = find_prototype(btf, p->mechanism, p->target, &skip);
 		if (!prototype) {
@@ -145,13 +145,25 @@ static bool way_exists(const struct btf *btf, const struct probe_way *way,
 	return true;
 }
 
-int resolve_way(const struct btf *btf, const struct probe_row *row, int first,
+int resolve_way(struct btf *btf, const struct probe_row *row, int first,
 		const char *const *hidden, char *reason, size_t length)
 {
-	int way;
+	struct btf *module = NULL;
+	int way, found = -1;
 
-	for (way = first; way < PROBE_MAX_WAYS && row->ways[way].programs[0].program; way++)
-		if (way_exists(btf, &row->ways[way], hidden, reason, length))
-			return way;
-	return -1;
+	if (row->module) {
+		module = btf__load_module_btf(row->module, btf);
+		if (!module) {
+			append(reason, length, "the module %s is not loaded", row->module);
+			return -1;
+		}
+	}
+	for (way = first; way < PROBE_MAX_WAYS && row->ways[way].programs[0].program; way++) {
+		if (way_exists(module ? module : btf, &row->ways[way], hidden, reason, length)) {
+			found = way;
+			break;
+		}
+	}
+	btf__free(module);
+	return found;
 }

@@ -213,7 +213,8 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "a superblock goes away, and its device may carry another",
 		.without = "a device mounted twice keeps its first filesystem's name",
 		.ways = { { {
-			{ PROBE_FENTRY, "superblock__shutdown", "generic_shutdown_super", "super_block" },
+			{ PROBE_FENTRY, "umount__enter", "generic_shutdown_super", "super_block" },
+			{ PROBE_FENTRY, "umount__exit", "generic_shutdown_super", "super_block=" },
 		} } },
 	},
 	[OBSERVED_TASK_NAME] = {
@@ -224,6 +225,126 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 			{ PROBE_TP_BTF, "task__rename", "task_rename", "task_struct,-" },
 		} } },
 	},
+	[OBSERVED_MODE] = {
+		.name = "mode",
+		.what = "an inode's S_DAX or operations differ from what was seen before",
+		.without = "flips that no ioctl announces go unseen; DX04 and DX05 are unknown",
+		/* Beside it, mode__check() at each operation that has a row here. */
+		.ways = { { {
+			{ PROBE_SYSCALL, "mode__poll", "the inodes, twenty times a second", "" },
+		} } },
+	},
+	[OBSERVED_MAP] = {
+		.name = "mmap",
+		.what = "a VMA maps the file, or no longer does",
+		.without = "it is not known which files are mapped; DX04 is unknown",
+		.ways = { { {
+			{ PROBE_FENTRY, "map__insert", "vma_interval_tree_insert", "vm_area_struct,-=" },
+			{ PROBE_FENTRY, "map__fork", "vma_interval_tree_insert_after", "vm_area_struct,-,-=" },
+			{ PROBE_FENTRY, "map__remove", "vma_interval_tree_remove", "vm_area_struct,-=" },
+		} } },
+	},
+	[OBSERVED_MAPPED] = {
+		.name = "mapped",
+		.what = "a fault sets a PTE or PMD, writable or not",
+		.without = "a mapping is taken to be as its entry; DX08 and DX16 are weaker",
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "mapped__page", "vmf_insert_page_mkwrite", "vm_fault,page,-=" },
+				{ PROBE_FENTRY, "mapped__folio", "vmf_insert_folio_pmd", "vm_fault,folio,-=" },
+				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
+			} },
+			{ {
+				{ PROBE_FENTRY, "mapped__mixed_mkwrite", "vmf_insert_mixed_mkwrite", "vm_area_struct,-,-=" },
+				{ PROBE_FENTRY, "mapped__mixed", "vmf_insert_mixed", "vm_area_struct,-,-=" },
+				{ PROBE_FENTRY, "mapped__pmd_pfn", "vmf_insert_pfn_pmd", "vm_fault,-,-=" },
+				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
+			} },
+			{ {
+				{ PROBE_FENTRY, "mapped__mixed_mkwrite", "vmf_insert_mixed_mkwrite", "vm_area_struct,-,-=" },
+				{ PROBE_FENTRY, "mapped__mixed", "vmf_insert_mixed", "vm_area_struct,-,-=" },
+				{ PROBE_FENTRY, "mapped__pmd_prot", "vmf_insert_pfn_pmd_prot", "vm_fault,-,-,-=" },
+				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
+			} },
+		},
+	},
+	[OBSERVED_IOMAP] = {
+		.name = "iomap",
+		.what = "->iomap_begin has answered: type, blocks, allocated or not",
+		.without = "allocations go unseen; DX09 and DX15 are unknown",
+		.ways = { { {
+			{ PROBE_TP_BTF, "iomap__dstmap", "iomap_iter_dstmap", "inode,iomap=" },
+		} } },
+	},
+	[OBSERVED_ENTRY_LOCK] = {
+		.name = "entry-lock",
+		.what = "a fault locks its entry, and unlocks it",
+		.without = "who holds an entry is not known; DX12 is unknown",
+		.ways = { { {
+			{ PROBE_FENTRY, "entry_lock__grab", "grab_mapping_entry", "xa_state,address_space,-=" },
+			{ PROBE_FENTRY, "entry_lock__unlock", "dax_unlock_entry", "xa_state,-=" },
+		} } },
+	},
+	[OBSERVED_ENTRY_WAIT] = {
+		.name = "entry-wait",
+		.what = "a task waits for an entry's lock, or is woken",
+		.without = "stalls on entry locks go unseen; DX12 is unknown",
+		.ways = { { {
+			{ PROBE_FENTRY, "entry_wait__wake", "wake_exceptional_entry_func", "-,-,-,-=" },
+			{ PROBE_FENTRY, "entry_wait__exclusive", "prepare_to_wait_exclusive", "-,-,-=" },
+			{ PROBE_FENTRY, "entry_wait__shared", "prepare_to_wait", "-,-,-=" },
+		} } },
+	},
+	[OBSERVED_LAYOUT] = {
+		.name = "layout-break",
+		.what = "a look for pages that are pinned, before their blocks are freed",
+		.without = "DX11 is unknown",
+		.ways = { { {
+			{ PROBE_FENTRY, "layout__enter", "dax_layout_busy_page_range", "address_space,-,-" },
+			{ PROBE_FENTRY, "layout__exit", "dax_layout_busy_page_range", "address_space,-,-=" },
+		} } },
+	},
+	[OBSERVED_HANDLE] = {
+		.name = "journal-handle",
+		.what = "a task has a handle of a jbd2 journal, or no longer has",
+		.without = "DX19 is unknown",
+		.module = "jbd2",
+		.ways = { { {
+			{ PROBE_TP_BTF, "handle__start", "jbd2_handle_start", "-,-,-,-,-=" },
+			{ PROBE_TP_BTF, "handle__stop", "jbd2_handle_stats", "-,-,-,-,-,-,-,-=" },
+		} } },
+	},
+	[OBSERVED_SB_SYNC] = {
+		.name = "sb-sync",
+		.what = "syncfs(2), sync(2), and the sync of umount(2), from begin to end",
+		.without = "DX03 is judged by fsync(2) and msync(2) alone",
+		.ways = { { {
+			{ PROBE_FENTRY, "sb_sync__enter", "sync_filesystem", "super_block=" },
+			{ PROBE_FENTRY, "sb_sync__exit", "sync_filesystem", "super_block=" },
+			{ PROBE_FENTRY, "sb_sync__all_enter", "ksys_sync", "=" },
+			{ PROBE_FENTRY, "sb_sync__all_exit", "ksys_sync", "=" },
+		} } },
+	},
+	[OBSERVED_FREEZE] = {
+		.name = "freeze",
+		.what = "a superblock is frozen or thawed, from begin to end",
+		.without = "reports do not show freezes",
+		.ways = { { {
+			{ PROBE_FENTRY, "freeze__enter", "freeze_super", "super_block" },
+			{ PROBE_FENTRY, "freeze__exit", "freeze_super", "super_block" },
+			{ PROBE_FENTRY, "freeze__thaw_enter", "thaw_super", "super_block" },
+			{ PROBE_FENTRY, "freeze__thaw_exit", "thaw_super", "super_block" },
+		} } },
+	},
+	[OBSERVED_WRITEPAGES] = {
+		.name = "writepages",
+		.what = "do_writepages on any inode of a DAX filesystem, from begin to end",
+		.without = "DX07 is unknown",
+		.ways = { { {
+			{ PROBE_FENTRY, "writepages__enter", "do_writepages", "address_space,writeback_control=" },
+			{ PROBE_FENTRY, "writepages__exit", "do_writepages", "address_space,writeback_control=" },
+		} } },
+	},
 };
 
 const char *probe_mechanism_name(enum probe_mechanism mechanism)
@@ -232,6 +353,7 @@ const char *probe_mechanism_name(enum probe_mechanism mechanism)
 		[PROBE_TP_BTF] = "tp_btf",
 		[PROBE_FENTRY] = "fentry",
 		[PROBE_KPROBE] = "kprobe",
+		[PROBE_SYSCALL] = "poll",
 	};
 
 	return names[mechanism];
@@ -262,6 +384,8 @@ int probe_table__of_record(const struct event_header *record)
 		[OPERATION_FALLOCATE] = OBSERVED_FALLOCATE,
 		[OPERATION_TRUNCATE] = OBSERVED_TRUNCATE,
 		[OPERATION_EVICT] = OBSERVED_EVICT,
+		[OPERATION_LAYOUT] = OBSERVED_LAYOUT,
+		[OPERATION_WRITEPAGES] = OBSERVED_WRITEPAGES,
 	};
 	__u32 operation;
 
@@ -287,6 +411,30 @@ int probe_table__of_record(const struct event_header *record)
 		return OBSERVED_TASK_NAME;
 	case EVENT_SUPERBLOCK:
 		return OBSERVED_SUPERBLOCK;
+	case EVENT_MODE:
+		return OBSERVED_MODE;
+	case EVENT_MAP:
+		return OBSERVED_MAP;
+	case EVENT_MAPPED:
+		return OBSERVED_MAPPED;
+	case EVENT_IOMAP:
+		return OBSERVED_IOMAP;
+	case EVENT_ENTRY_LOCK:
+		return OBSERVED_ENTRY_LOCK;
+	case EVENT_ENTRY_WAIT:
+		return OBSERVED_ENTRY_WAIT;
+	case EVENT_HANDLE_START:
+		return OBSERVED_HANDLE;
+	case EVENT_SB_ENTER:
+		switch (((const struct event_sb *)record)->operation) {
+		case SB_FREEZE:
+		case SB_THAW:
+			return OBSERVED_FREEZE;
+		case SB_UMOUNT:
+			return OBSERVED_SUPERBLOCK;
+		default:
+			return OBSERVED_SB_SYNC;
+		}
 	default:
 		return -1;
 	}

@@ -31,6 +31,17 @@ enum observed {
 	OBSERVED_FILEATTR,
 	OBSERVED_SUPERBLOCK,
 	OBSERVED_TASK_NAME,
+	OBSERVED_MODE,
+	OBSERVED_MAP,
+	OBSERVED_MAPPED,
+	OBSERVED_IOMAP,
+	OBSERVED_ENTRY_LOCK,
+	OBSERVED_ENTRY_WAIT,
+	OBSERVED_LAYOUT,
+	OBSERVED_HANDLE,
+	OBSERVED_SB_SYNC,
+	OBSERVED_FREEZE,
+	OBSERVED_WRITEPAGES,
 	OBSERVED_COUNT
 };
 
@@ -43,6 +54,7 @@ enum probe_mechanism {
 	PROBE_TP_BTF,	/* BTF tracepoint: about 75 instructions a hit */
 	PROBE_FENTRY,	/* fentry and fexit: about 110 and 200 */
 	PROBE_KPROBE,	/* where BTF has no function: a clone of the compiler's */
+	PROBE_SYSCALL,	/* run by user space, attached to nothing */
 };
 
 /* A BPF program and what it is attached to. */
@@ -72,6 +84,7 @@ struct probe_row {
 	const char *name;	/* of the event, as in "probe.<name>" of a trace */
 	const char *what;	/* it means, for a person */
 	const char *without;	/* what is lost when it is missing */
+	const char *module;	/* that has the targets, or NULL: the kernel itself */
 	struct probe_way ways[PROBE_MAX_WAYS];
 };
 

@@ -242,6 +242,7 @@ static void print_doubts(FILE *file, const struct detector *detector,
 {
 	const struct model_loss *loss = model__loss(detector__model(detector));
 	char line[512];
+	__u64 needed = 0;
 	int i;
 
 	if (loss->records) {
@@ -257,8 +258,11 @@ static void print_doubts(FILE *file, const struct detector *detector,
 	}
 	if (facts->problem)
 		wrap(file, 2, facts->problem);
+	for (i = 0; i < RULE_COUNT; i++)
+		if (detector__selected(detector, i))
+			needed |= rule_table[i]->needs;
 	for (i = 0; i < OBSERVED_COUNT; i++) {
-		if (!(facts->missing & OBSERVED_BIT(i)))
+		if (!(facts->missing & needed & OBSERVED_BIT(i)))
 			continue;
 		snprintf(line, sizeof(line), "%s was not observed: %s.", probe_table[i].name,
 			 probe_table[i].without);

@@ -50,6 +50,19 @@ static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
 	[EVENT_STACK]		= sizeof(struct event_stack),
 	[EVENT_SYMBOL]		= sizeof(struct event_symbol),
 	[EVENT_GAP]		= sizeof(struct event_gap),
+	[EVENT_MODE]		= sizeof(struct event_mode),
+	[EVENT_MAP]		= sizeof(struct event_map),
+	[EVENT_MAP_END]		= sizeof(struct event_map),
+	[EVENT_MAPPED]		= sizeof(struct event_entry),
+	[EVENT_IOMAP]		= sizeof(struct event_iomap),
+	[EVENT_ENTRY_LOCK]	= sizeof(struct event_entry),
+	[EVENT_ENTRY_UNLOCK]	= sizeof(struct event_entry),
+	[EVENT_ENTRY_WAIT]	= sizeof(struct event_entry_wait),
+	[EVENT_ENTRY_WAKE]	= sizeof(struct event_entry_wait),
+	[EVENT_HANDLE_START]	= sizeof(struct event_handle),
+	[EVENT_HANDLE_STOP]	= sizeof(struct event_handle),
+	[EVENT_SB_ENTER]	= sizeof(struct event_sb),
+	[EVENT_SB_EXIT]		= sizeof(struct event_sb),
 };
 
 size_t trace_record__minimum(unsigned int type)

@@ -201,6 +201,14 @@ int main(int argc, char **argv)
 	printf("unmap >=%d\n", FILES + HOLE_WRITES + PUNCHES);
 	printf("truncate-pages >=%d\n", PUNCHES + SETSIZES / 2 + FILES);
 	printf("writeback >=%d\n", 1 + REDIRTIED);
+	printf("mmap 2\n");
+	printf("mapped %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
+	printf("entry-lock %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
+	printf("iomap >=%d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS +
+	       FILES + HOLE_WRITES + OVERWRITES + READS);
+	printf("writepages >=%d\n", 1 + REDIRTIED);
+	printf("layout-break >=%d\n", PUNCHES);
+	printf("mode 0\nentry-wait 0\nfreeze 0\nsb-sync 0\njournal-handle >=0\n");
 	printf("task-name >=1\nsuperblock >=1\n");
 	return 0;
 }
