@@ -24,8 +24,8 @@ static u32 refdax_first_meta(struct super_block *sb, u32 group)
 
 u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset)
 {
-	u32 group = (ino - 1) / REFDAX_INODES_PER_GROUP;
-	u32 index = (ino - 1) % REFDAX_INODES_PER_GROUP;
+	u32 per_group = REFDAX_SB(sb)->s_inodes_per_group;
+	u32 group = (ino - 1) / per_group, index = (ino - 1) % per_group;
 
 	*offset = index % REFDAX_INODES_PER_BLOCK * REFDAX_INODE_SIZE;
 	return refdax_group_start(group) + refdax_first_meta(sb, group) + 2 +
@@ -58,7 +58,11 @@ static int refdax_group_load(struct super_block *sb, u32 number)
 
 	spin_lock_init(&group->g_lock);
 	group->g_blocks = min_t(u64, REFDAX_BLOCKS_PER_GROUP, sbi->s_blocks - start);
-	group->g_first_data = meta - start + REFDAX_GROUP_OVERHEAD;
+	/* A backup superblock is none of the group's blocks: nothing may lead to it. */
+	if (le64_to_cpu(sbi->s_super->s_compat) & REFDAX_COMPAT_BACKUP &&
+	    refdax_group_has_backup(number, group->g_blocks))
+		group->g_blocks--;
+	group->g_first_data = meta - start + REFDAX_GROUP_OVERHEAD(sbi->s_inodes_per_group);
 
 	bh = refdax_read_block(sb, meta, REFDAX_MAGIC_BLOCKS, number, 0, &fresh);
 	if (IS_ERR(bh))
@@ -90,10 +94,10 @@ static int refdax_group_load(struct super_block *sb, u32 number)
 		if (!test_bit_le(i, bitmap->b_bits))
 			return refdax_damage(sb, "inode bitmap of group 0 has the reserved inode %u free",
 					     i + 1);
-	for (i = used = 0; i < REFDAX_INODES_PER_GROUP / 8; i++)
+	for (i = used = 0; i < sbi->s_inodes_per_group / 8; i++)
 		used += hweight8(bitmap->b_bits[i]);
 	refdax_set_verified(bh);
-	group->g_free_inodes = REFDAX_INODES_PER_GROUP - used;
+	group->g_free_inodes = sbi->s_inodes_per_group - used;
 	percpu_counter_add(&sbi->s_free_inodes, group->g_free_inodes);
 	return 0;
 }
@@ -251,7 +255,7 @@ int refdax_alloc_blocks(struct jbd2_journal_handle *handle, struct inode *inode,
 		first = goal / REFDAX_BLOCKS_PER_GROUP;
 		bit = goal % REFDAX_BLOCKS_PER_GROUP;
 	} else {
-		first = (inode->i_ino - 1) / REFDAX_INODES_PER_GROUP;
+		first = (inode->i_ino - 1) / sbi->s_inodes_per_group;
 		bit = 0;
 	}
 	/* First a place for all of it, then any place. */

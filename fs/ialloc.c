@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inode allocation. Inode n is bit (n - 1) % REFDAX_INODES_PER_GROUP of its group's bitmap. */
+/* Inode allocation. Inode n is bit (n - 1) % s_inodes_per_group of its group's bitmap. */
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -30,9 +30,9 @@ static int refdax_take_inode(struct jbd2_journal_handle *handle, struct super_bl
 	if (err)
 		return err;
 	spin_lock(&group->g_lock);
-	bit = find_next_zero_bit_le(refdax_inode_bits(group), REFDAX_INODES_PER_GROUP,
+	bit = find_next_zero_bit_le(refdax_inode_bits(group), sbi->s_inodes_per_group,
 				    group->g_inode_hint);
-	if (bit >= REFDAX_INODES_PER_GROUP) {
+	if (bit >= sbi->s_inodes_per_group) {
 		spin_unlock(&group->g_lock);
 		return -ENOSPC;
 	}
@@ -41,19 +41,19 @@ static int refdax_take_inode(struct jbd2_journal_handle *handle, struct super_bl
 	group->g_free_inodes--;
 	spin_unlock(&group->g_lock);
 	percpu_counter_dec(&sbi->s_free_inodes);
-	*ino = (u64)number * REFDAX_INODES_PER_GROUP + bit + 1;
+	*ino = (u64)number * sbi->s_inodes_per_group + bit + 1;
 	return refdax_journal_dirty(handle, sb, group->g_inode_bh);
 }
 
 static int refdax_give_inode(struct jbd2_journal_handle *handle, struct super_block *sb, u64 ino)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	u32 bit = (ino - 1) % REFDAX_INODES_PER_GROUP;
+	u32 bit = (ino - 1) % sbi->s_inodes_per_group;
 	struct refdax_group *group;
 	bool was_set;
 	int err;
 
-	group = &sbi->s_groups[(ino - 1) / REFDAX_INODES_PER_GROUP];
+	group = &sbi->s_groups[(ino - 1) / sbi->s_inodes_per_group];
 	err = refdax_journal_write_access(handle, group->g_inode_bh);
 	if (err)
 		return err;
@@ -77,14 +77,14 @@ static int refdax_give_inode(struct jbd2_journal_handle *handle, struct super_bl
 static u32 refdax_inode_goal(struct inode *dir, umode_t mode)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(dir->i_sb);
-	u32 parent = (dir->i_ino - 1) / REFDAX_INODES_PER_GROUP, i;
+	u32 parent = (dir->i_ino - 1) / sbi->s_inodes_per_group, i;
 
 	if (!S_ISDIR(mode) || dir->i_ino != REFDAX_ROOT_INO)
 		return parent;
 	for (i = 0; i < sbi->s_ngroups; i++) {
 		struct refdax_group *group = &sbi->s_groups[i];
 
-		if (group->g_free_inodes > REFDAX_INODES_PER_GROUP / 4 &&
+		if (group->g_free_inodes > sbi->s_inodes_per_group / 4 &&
 		    group->g_free > group->g_blocks / 4)
 			return i;
 	}

@@ -121,6 +121,7 @@ int refdax_check_super(struct super_block *sb)
 	u64 ro_compat = le64_to_cpu(super->s_ro_compat) & ~REFDAX_RO_COMPAT_ALL;
 	u64 blocks = le64_to_cpu(super->s_blocks), groups, last;
 	u32 journal = le32_to_cpu(super->s_journal_blocks);
+	u32 inodes = le32_to_cpu(super->s_inodes_per_group);
 
 	if (le32_to_cpu(super->s_header.h_magic) != REFDAX_MAGIC_SUPER) {
 		refdax_msg(sb, KERN_ERR, "no refdax filesystem here: block 0 has the magic number 0x%08x; mkfs.refdax makes one",
@@ -151,13 +152,13 @@ int refdax_check_super(struct super_block *sb)
 	groups = DIV_ROUND_UP_ULL(blocks, REFDAX_BLOCKS_PER_GROUP);
 	last = blocks % REFDAX_BLOCKS_PER_GROUP;
 	if (le32_to_cpu(super->s_blocks_per_group) != REFDAX_BLOCKS_PER_GROUP ||
-	    le32_to_cpu(super->s_inodes_per_group) != REFDAX_INODES_PER_GROUP ||
+	    !inodes || inodes > REFDAX_MAX_INODES_PER_GROUP || inodes % REFDAX_INODES_PER_BLOCK ||
 	    le32_to_cpu(super->s_inode_size) != REFDAX_INODE_SIZE ||
 	    le64_to_cpu(super->s_journal_block) != REFDAX_JOURNAL_BLOCK ||
 	    journal < REFDAX_MIN_JOURNAL || journal > REFDAX_MAX_JOURNAL ||
 	    le32_to_cpu(super->s_groups) != groups || blocks > REFDAX_LOGICAL_MAX ||
-	    (last && last < REFDAX_MIN_GROUP) ||
-	    blocks < REFDAX_JOURNAL_BLOCK + journal + REFDAX_MIN_GROUP) {
+	    (last && last < REFDAX_MIN_GROUP(inodes)) ||
+	    blocks < REFDAX_JOURNAL_BLOCK + journal + REFDAX_MIN_GROUP(inodes)) {
 		refdax_msg(sb, KERN_ERR, "the superblock describes an impossible layout: it is damaged; run fsck.refdax");
 		return -EFSCORRUPTED;
 	}
@@ -168,7 +169,8 @@ int refdax_check_super(struct super_block *sb)
 	}
 	sbi->s_blocks = blocks;
 	sbi->s_ngroups = groups;
-	sbi->s_max_ino = groups * REFDAX_INODES_PER_GROUP;
+	sbi->s_inodes_per_group = inodes;
+	sbi->s_max_ino = groups * inodes;
 	sbi->s_seed = crc32c(~0, super->s_uuid, sizeof(super->s_uuid));
 	sbi->s_hash_key.key[0] = le64_to_cpu(super->s_hash_key[0]);
 	sbi->s_hash_key.key[1] = le64_to_cpu(super->s_hash_key[1]);

@@ -69,6 +69,7 @@ struct refdax_sb_info {
 	siphash_key_t s_hash_key;
 	u64 s_blocks;
 	u64 s_max_ino;
+	u32 s_inodes_per_group;
 	u32 s_ngroups;
 	struct refdax_group *s_groups;
 	struct percpu_counter s_free_blocks;	/* free on disk, committed or not */

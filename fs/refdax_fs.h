@@ -5,7 +5,7 @@
  *   block 0               superblock
  *   block 1 .. J          journal (jbd2; its own superblock is block 1)
  *   then, per group       block bitmap, inode bitmap, inode table, data
- *   last of group 0       backup of the superblock (REFDAX_COMPAT_BACKUP)
+ *   last of some groups   backup of the superblock (REFDAX_COMPAT_BACKUP)
  *
  * Groups have a fixed size of REFDAX_BLOCKS_PER_GROUP blocks and are counted
  * from block 0; group 0 also holds the superblock and the journal, so its own
@@ -46,12 +46,19 @@
 #define REFDAX_BLOCKS_PER_GROUP	32256
 #define REFDAX_INODE_SIZE	512
 #define REFDAX_INODES_PER_BLOCK	(REFDAX_BLOCK_SIZE / REFDAX_INODE_SIZE)
-/* One inode for 16 KiB: the table and both bitmaps fill 1010 of the first 1024 blocks. */
+/*
+ * By default one inode for 16 KiB: the table and both bitmaps fill 1010 of the first 1024 blocks.
+ * s_inodes_per_group is a multiple of REFDAX_INODES_PER_BLOCK, and at most what one
+ * bitmap block describes.
+ */
 #define REFDAX_INODES_PER_GROUP	8064
-#define REFDAX_INODE_TABLE_BLOCKS (REFDAX_INODES_PER_GROUP / REFDAX_INODES_PER_BLOCK)
-#define REFDAX_GROUP_OVERHEAD	(2 + REFDAX_INODE_TABLE_BLOCKS)
-/* A last group that is shorter than this is not used. */
-#define REFDAX_MIN_GROUP	2048
+#define REFDAX_MAX_INODES_PER_GROUP REFDAX_BLOCKS_PER_GROUP
+#define REFDAX_INODE_TABLE_BLOCKS(inodes_per_group) ((inodes_per_group) / REFDAX_INODES_PER_BLOCK)
+#define REFDAX_GROUP_OVERHEAD(inodes_per_group) (2 + REFDAX_INODE_TABLE_BLOCKS(inodes_per_group))
+/* A last group that has fewer blocks than this beside its overhead is not used. */
+#define REFDAX_MIN_GROUP_DATA	512
+#define REFDAX_MIN_GROUP(inodes_per_group) \
+	(REFDAX_GROUP_OVERHEAD(inodes_per_group) + REFDAX_MIN_GROUP_DATA)
 
 /* Kind of block, first word of each. */
 #define REFDAX_MAGIC_SUPER	0x53584452	/* "RDXS" */
@@ -82,8 +89,9 @@ REFDAX_SIZE_ASSERT(struct refdax_header, 32);
  * writing, unknown incompat bits forbid mounting.
  */
 /*
- * The last block of group 0 is a copy of the superblock as mkfs.refdax wrote it
- * (with its own number in the header), in use in the bitmap. The module leaves it alone.
+ * The last block of some groups (refdax_group_has_backup()) is a copy of the
+ * superblock as mkfs.refdax wrote it, with its own number in the header. It is in use
+ * in the bitmap, and never part of a file. The module leaves it alone.
  */
 #define REFDAX_COMPAT_BACKUP	(1ULL << 0)
 #define REFDAX_COMPAT_ALL	REFDAX_COMPAT_BACKUP
@@ -111,7 +119,7 @@ struct refdax_super {
 	__le64 s_journal_block;		/* REFDAX_JOURNAL_BLOCK */
 	__le32 s_journal_blocks;	/* including the journal's own superblock */
 	__le32 s_blocks_per_group;	/* REFDAX_BLOCKS_PER_GROUP */
-	__le32 s_inodes_per_group;	/* REFDAX_INODES_PER_GROUP */
+	__le32 s_inodes_per_group;	/* see REFDAX_INODES_PER_GROUP */
 	__le32 s_inode_size;		/* REFDAX_INODE_SIZE */
 	__le32 s_groups;
 	__le32 s_state;			/* REFDAX_STATE_* */
@@ -123,6 +131,30 @@ struct refdax_super {
 	__u8 s_reserved[3900];
 };
 REFDAX_SIZE_ASSERT(struct refdax_super, REFDAX_BLOCK_SIZE);
+
+/*
+ * Groups 0, 1, and powers of 3, 5 and 7: few, and never all in one part of a big device.
+ * Only where the group ends is computed without the superblock, so that a lost one can be
+ * found again: a last group shorter than the others has none, unless it is group 0.
+ */
+static inline int refdax_group_has_backup(__u32 group, __u32 group_blocks)
+{
+	__u32 base;
+
+	if (!group)
+		return 1;
+	if (group_blocks < REFDAX_BLOCKS_PER_GROUP)
+		return 0;
+	for (base = 3; base <= 7; base += 2) {
+		__u32 n = group;
+
+		while (!(n % base))
+			n /= base;
+		if (n == 1)
+			return 1;
+	}
+	return 0;
+}
 
 struct refdax_bitmap {
 	struct refdax_header b_header;
@@ -269,7 +301,7 @@ struct refdax_inode {
 };
 REFDAX_SIZE_ASSERT(struct refdax_inode, REFDAX_INODE_SIZE);
 
-/* Inode n is entry (n - 1) % inodes_per_group of group (n - 1) / inodes_per_group. */
+/* Inode n is entry (n - 1) % s_inodes_per_group of group (n - 1) / s_inodes_per_group. */
 #define REFDAX_ROOT_INO		2
 #define REFDAX_FIRST_INO	16	/* those below are reserved */
 

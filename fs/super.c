@@ -114,7 +114,7 @@ static int refdax_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_bsize = REFDAX_BLOCK_SIZE;
 	buf->f_blocks = sbi->s_blocks - REFDAX_JOURNAL_BLOCK -
 			le32_to_cpu(sbi->s_super->s_journal_blocks) -
-			(u64)sbi->s_ngroups * REFDAX_GROUP_OVERHEAD;
+			(u64)sbi->s_ngroups * REFDAX_GROUP_OVERHEAD(sbi->s_inodes_per_group);
 	buf->f_bfree = percpu_counter_sum_positive(&sbi->s_free_blocks);
 	buf->f_bavail = buf->f_bfree;
 	buf->f_files = sbi->s_max_ino;
