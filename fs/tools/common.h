@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What mkfs.refdax and fsck.refdax share. */
+/* What mkfs.refdax, fsck.refdax and refdax-debug share. */
 #ifndef REFDAX_TOOLS_COMMON_H
 #define REFDAX_TOOLS_COMMON_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,10 +61,50 @@ uint32_t jbd2_super_crc(const struct jbd2_super *super);
 /* The superblock of an empty journal of so many blocks. @super is zero; its checksum is left out. */
 void jbd2_init_super(struct jbd2_super *super, uint32_t blocks, const uint8_t uuid[16]);
 
-/* Block of the backup superblock: the last one of the first group. */
-static inline uint64_t refdax_backup_block(uint64_t blocks)
-{
-	return (blocks < REFDAX_BLOCKS_PER_GROUP ? blocks : REFDAX_BLOCKS_PER_GROUP) - 1;
-}
+/* Each program defines it. */
+struct program {
+	const char *name;
+	int failed;		/* exit status when a device or the memory fails */
+};
+extern const struct program program;
+
+/* The program's name, the message, a newline; to stderr, after what is on stdout. Exits. */
+void __attribute__((noreturn, format(printf, 2, 3))) fail(int status, const char *fmt, ...);
+/* Zeroed memory. The caller frees it. */
+void *zalloc(size_t size);
+/* @array with room for one more than @count elements of @size bytes; *@room is what it has. */
+void *grow(void *array, size_t count, size_t *room, size_t size);
+
+/* Where everything is, from the superblock. */
+struct geometry {
+	uint64_t blocks;
+	uint32_t groups;
+	uint32_t journal_blocks;
+	uint32_t inodes_per_group;
+	bool backups;		/* REFDAX_COMPAT_BACKUP */
+};
+
+/* Of a superblock that super_layout_problem() finds nothing wrong with. */
+void geometry_init(struct geometry *g, const struct refdax_super *super);
+/* What is wrong with a superblock, but for its checksum; NULL if nothing is. */
+const char *super_layout_problem(const struct refdax_super *super);
+/* First block of a group's own metadata: the block bitmap. */
+uint64_t group_meta(const struct geometry *g, uint32_t group);
+/* Blocks of a group, backup superblock included. */
+uint32_t group_length(const struct geometry *g, uint32_t group);
+/* Blocks of a group from its first on that files may have, or its own metadata has. */
+uint32_t group_end(const struct geometry *g, uint32_t group);
+/* First block of a group, counted from its start, that files may have. */
+uint32_t group_first_data(const struct geometry *g, uint32_t group);
+/* The group's backup superblock, 0 if it has none. */
+uint64_t group_backup(const struct geometry *g, uint32_t group);
+/* All blocks are in one group, and none belongs to the filesystem itself. */
+bool geometry_blocks_valid(const struct geometry *g, uint64_t start, uint64_t count);
+bool geometry_ino_valid(const struct geometry *g, uint64_t ino);
+/* Block of the table with inode @ino, which is its entry *@index. */
+uint64_t geometry_inode_block(const struct geometry *g, uint64_t ino, unsigned int *index);
+
+/* The name's key in a directory's tree. */
+uint64_t refdax_hash_name(const struct refdax_super *super, const char *name, size_t size);
 
 #endif

@@ -16,10 +16,9 @@
 #ifndef REFDAX_FSCK_H
 #define REFDAX_FSCK_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
-#include "common.h"
+#include "build.h"
 
 #define PROG "fsck.refdax"
 
@@ -70,35 +69,8 @@ struct group_state {
 	struct inode_state *inodes;
 };
 
-/* A stretch of a file, in the machine's byte order. */
-struct extent {
-	uint64_t logical;
-	uint64_t physical;
-	uint32_t count;
-	uint32_t flags;
-};
-
-struct extent_list {
-	struct extent *x;
-	size_t count, room;
-};
-
 struct block_list {
 	uint64_t *block;
-	size_t count, room;
-};
-
-struct entry {
-	uint64_t hash;
-	uint64_t ino;
-	uint8_t type;
-	uint8_t name_len;
-	bool drop;
-	char name[REFDAX_NAME_MAX + 1];
-};
-
-struct entry_list {
-	struct entry *entry;
 	size_t count, room;
 };
 
@@ -112,10 +84,8 @@ struct fsck {
 	uint64_t device_blocks;
 	struct refdax_super super;	/* as on disk, after the replay */
 	uint32_t seed;
-	uint64_t blocks;
+	struct geometry geometry;	/* of the superblock */
 	uint64_t max_ino;
-	uint32_t groups;
-	uint32_t journal_blocks;
 	struct group_state *group;
 	struct overlay *overlay;	/* the journal's blocks, when nothing may be written */
 	uint64_t cursor;		/* where to look for a free block */
@@ -130,9 +100,6 @@ struct fsck {
 };
 
 /* fsck_io.c */
-void __attribute__((noreturn, format(printf, 2, 3))) fail(int status, const char *fmt, ...);
-void *grow(void *array, size_t count, size_t *room, size_t size);
-void *zalloc(size_t size);
 /* A sentence for people, unless -q. */
 void __attribute__((format(printf, 2, 3))) say(struct fsck *f, const char *fmt, ...);
 /*
@@ -153,6 +120,8 @@ void write_block(struct fsck *f, uint64_t block, const void *data);
 void write_metadata(struct fsck *f, uint32_t magic, uint64_t block, uint64_t owner,
 		    uint32_t generation, void *data);
 void flush_device(struct fsck *f);
+/* To build in blocks that nothing reaches. */
+struct builder fsck_builder(struct fsck *f);
 void overlay_set(struct fsck *f, uint64_t block, const void *data);
 /* Write the overlay to the device and forget it. */
 void overlay_apply(struct fsck *f);
@@ -167,13 +136,10 @@ bool journal_in_use(struct fsck *f);
 const char *super_problem(const struct refdax_super *super, uint64_t device_blocks);
 void load_super(struct fsck *f);
 void store_super(struct fsck *f);
-/* Block of the backup superblock, 0 if there is none. */
-uint64_t backup_block(const struct refdax_super *super);
+/* All of the superblock that needs more than itself, and its backups. */
+void check_supers(struct fsck *f);
 
 /* fsck_group.c */
-uint64_t group_meta(const struct fsck *f, uint32_t group);
-uint32_t group_length(const struct fsck *f, uint32_t group);
-/* All blocks are in one group, and none belongs to the filesystem itself. */
 bool blocks_valid(const struct fsck *f, uint64_t start, uint64_t count);
 bool ino_valid(const struct fsck *f, uint64_t ino);
 /* State of a valid inode number; NULL if nothing of its group is in use. */
@@ -209,8 +175,8 @@ void repair_trees(struct fsck *f);
 const char *walk_tree(struct fsck *f, uint64_t ino, const struct refdax_inode *raw,
 		      struct extent_list *extents, struct block_list *nodes);
 /* Build a new tree, in new blocks, and count i_blocks. False: no space, and nothing has changed. */
-bool build_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
-		const struct extent_list *extents);
+bool rebuild_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
+		  const struct extent_list *extents);
 
 /* fsck_dir.c */
 void check_directories(struct fsck *f);

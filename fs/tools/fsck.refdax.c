@@ -17,6 +17,8 @@
 /* One repair can bring another to light; more than this says that something is wrong with us. */
 #define ROUNDS	10
 
+const struct program program = { PROG, STATUS_FAILED };
+
 static void usage(FILE *out)
 {
 	fputs("usage: " PROG " [-n|-p|-y] [-f] [-q] DEVICE\n"
@@ -126,23 +128,6 @@ static void open_device(struct fsck *f)
 	f->device_blocks = bytes / REFDAX_BLOCK_SIZE;
 }
 
-static void check_backup(struct fsck *f)
-{
-	struct refdax_super copy, want = f->super;
-	uint64_t block = backup_block(&f->super);
-
-	if (!block)
-		return;
-	if (read_block(f, block, &copy) && le64toh(copy.s_header.h_block) == block &&
-	    !super_problem(&copy, f->device_blocks) && copy.s_blocks == want.s_blocks &&
-	    copy.s_journal_blocks == want.s_journal_blocks &&
-	    !memcmp(copy.s_uuid, want.s_uuid, sizeof(want.s_uuid)) &&
-	    !memcmp(copy.s_hash_key, want.s_hash_key, sizeof(want.s_hash_key)))
-		return;
-	if (problem(f, SAFE, "the backup superblock, block %" PRIu64 ", is damaged", block))
-		write_metadata(f, REFDAX_MAGIC_SUPER, block, 0, 0, &want);
-}
-
 /* The passes, until there is nothing left to do. */
 static void check(struct fsck *f)
 {
@@ -196,7 +181,7 @@ static int finish(struct fsck *f)
 		say(f, "%" PRIu64 " problems corrected", f->corrected);
 	if (!f->left)
 		say(f, "clean: %" PRIu64 " inodes, %" PRIu64 " of %" PRIu64 " blocks in use",
-		    f->inodes_used, f->blocks_used, f->blocks);
+		    f->inodes_used, f->blocks_used, f->geometry.blocks);
 	reset_groups(f);
 	free(f->group);
 	free(f->lost.block);
@@ -224,7 +209,7 @@ int main(int argc, char **argv)
 	} else if (may_write(&f)) {
 		fail(STATUS_LEFT, "nothing can be checked before the journal is in order");
 	}
-	check_backup(&f);
+	check_supers(&f);
 	check(&f);
 	return finish(&f);
 }

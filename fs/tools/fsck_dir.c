@@ -13,83 +13,6 @@
 #include "fsck.h"
 
 #define DIR_BYTES	sizeof(((struct refdax_dir_block *)NULL)->db_data)
-/* Blocks are filled this far: the next name must not split each of them. */
-#define DIR_FILL	(DIR_BYTES * 3 / 4)
-
-static uint64_t rotate(uint64_t value, int bits)
-{
-	return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-2-4 (Aumasson and Bernstein, 2012), as the kernel's siphash(). */
-static uint64_t siphash(const char *data, size_t size, const uint64_t key[2])
-{
-	uint64_t v[4] = {
-		key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-		key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573,
-	};
-	uint64_t word;
-	size_t i;
-
-	for (i = 0; i + 8 <= size; i += 8) {
-		memcpy(&word, data + i, 8);
-		word = le64toh(word);
-		v[3] ^= word;
-		sip_round(v);
-		sip_round(v);
-		v[0] ^= word;
-	}
-	word = 0;
-	memcpy(&word, data + i, size - i);
-	word = le64toh(word) | (uint64_t)size << 56;
-	v[3] ^= word;
-	sip_round(v);
-	sip_round(v);
-	v[0] ^= word;
-	v[2] ^= 0xff;
-	for (i = 0; i < 4; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static uint64_t hash_name(const struct fsck *f, const char *name, size_t size)
-{
-	uint64_t key[2] = { le64toh(f->super.s_hash_key[0]), le64toh(f->super.s_hash_key[1]) };
-
-	return siphash(name, size, key) >> REFDAX_HASH_SHIFT;
-}
-
-static struct entry *add_entry(struct entry_list *list)
-{
-	list->entry = grow(list->entry, list->count, &list->room, sizeof(*list->entry));
-	memset(&list->entry[list->count], 0, sizeof(*list->entry));
-	return &list->entry[list->count++];
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	if (x->name_len != y->name_len)
-		return x->name_len - y->name_len;
-	return memcmp(x->name, y->name, x->name_len);
-}
 
 static bool name_valid(const char *name, size_t size)
 {
@@ -110,7 +33,7 @@ static const char *read_entries(struct fsck *f, const struct refdax_dir_block *d
 	}
 	while (offset < used) {
 		const struct refdax_dirent *d = (const void *)(db->db_data + offset);
-		struct entry *entry;
+		struct dir_entry *entry;
 		uint64_t hash;
 
 		if (used - offset < sizeof(*d) || used - offset < sizeof(*d) + d->d_name_len)
@@ -125,7 +48,7 @@ static const char *read_entries(struct fsck *f, const struct refdax_dir_block *d
 			what = "an entry leads to an inode that does not exist";
 			continue;
 		}
-		hash = hash_name(f, (const char *)d->d_name, d->d_name_len);
+		hash = refdax_hash_name(&f->super, (const char *)d->d_name, d->d_name_len);
 		if (hash != le64toh(d->d_hash))
 			what = "a name has the hash of another";
 		else if (hash < low || hash >= high)
@@ -201,57 +124,14 @@ static const char *read_directory(struct fsck *f, uint64_t ino, const struct ref
 	return what;
 }
 
-static void write_dir_block(struct fsck *f, uint64_t block, uint64_t ino, uint32_t generation,
-			    const struct entry *entry, size_t count)
-{
-	struct refdax_dir_block db = { 0 };
-	size_t offset = 0, i;
-
-	for (i = 0; i < count; i++) {
-		struct refdax_dirent *d = (void *)(db.db_data + offset);
-
-		d->d_hash = htole64(entry[i].hash);
-		d->d_ino = htole64(entry[i].ino);
-		d->d_type = entry[i].type;
-		d->d_name_len = entry[i].name_len;
-		memcpy(d->d_name, entry[i].name, entry[i].name_len);
-		offset += sizeof(*d) + entry[i].name_len;
-	}
-	db.db_count = htole16(count);
-	db.db_used = htole16(offset);
-	write_metadata(f, REFDAX_MAGIC_DIR, block, ino, generation, &db);
-}
-
-/*
- * How many of the entries go to one block. Those of one hash stay together, so
- * a block may be filled further; more of one hash than a block holds nobody can
- * make who does not know the key: those are dropped.
- */
-static size_t block_load(const struct entry *entry, size_t count, bool *overflow)
-{
-	size_t bytes = 0, i, good = 0;
-
-	for (i = 0; i < count; i++) {
-		bytes += sizeof(struct refdax_dirent) + entry[i].name_len;
-		if (bytes > DIR_BYTES)
-			break;
-		if (i + 1 == count || entry[i + 1].hash != entry[i].hash) {
-			if (good && bytes > DIR_FILL)
-				break;
-			good = i + 1;
-		}
-	}
-	*overflow = !good;
-	return good ? good : i;
-}
-
 /* Build the directory anew, from the entries that are not to be dropped. */
 static bool build_directory(struct fsck *f, uint64_t ino, struct entry_list *list)
 {
 	struct extent_list extents = { 0 };
 	struct refdax_inode raw;
-	bool overflow, ok = true;
-	size_t i, kept, done, count;
+	struct builder b = fsck_builder(f);
+	size_t i, kept;
+	bool ok;
 
 	if (!read_inode(f, ino, &raw))
 		return false;
@@ -262,27 +142,10 @@ static bool build_directory(struct fsck *f, uint64_t ino, struct entry_list *lis
 	if (list->count)
 		qsort(list->entry, list->count, sizeof(*list->entry), compare_entries);
 
-	for (done = 0; done < list->count && ok; done += count) {
-		uint64_t block = allocate_block(f), hash = list->entry[done].hash;
-
-		count = block_load(&list->entry[done], list->count - done, &overflow);
-		if (!block) {
-			ok = false;
-			break;
-		}
-		write_dir_block(f, block, ino, le32toh(raw.i_generation), &list->entry[done],
-				count);
-		extents.x = grow(extents.x, extents.count, &extents.room, sizeof(*extents.x));
-		extents.x[extents.count++] = (struct extent) {
-			.logical = done ? hash : 0, .physical = block, .count = 1,
-		};
-		/* Their inodes are found without a name in the next round. */
-		while (overflow && done + count < list->count &&
-		       list->entry[done + count].hash == hash)
-			count++;
-	}
+	/* What did not fit with others of its hash is found without a name in the next round. */
+	ok = build_entries(&b, ino, le32toh(raw.i_generation), list, &extents);
 	if (ok)
-		ok = build_tree(f, ino, &raw, &extents);
+		ok = rebuild_tree(f, ino, &raw, &extents);
 	if (ok) {
 		raw.i_size = htole64(extents.count * REFDAX_BLOCK_SIZE);
 		write_inode(f, ino, &raw);
@@ -325,7 +188,7 @@ static void check_entries(struct fsck *f, uint64_t ino, struct inode_state *stat
 
 /* Why an entry cannot stay, NULL if it can. Counts the link if so. */
 static const char *check_entry(struct fsck *f, uint64_t ino, struct inode_state *state,
-			       const struct entry *entry)
+			       const struct dir_entry *entry)
 {
 	struct inode_state *child = get_inode(f, entry->ino);
 
@@ -359,7 +222,7 @@ static void check_targets(struct fsck *f, uint64_t ino, struct inode_state *stat
 		return;
 	read_directory(f, ino, &raw, &list);
 	for (i = 0; i < list.count; i++) {
-		struct entry *entry = &list.entry[i];
+		struct dir_entry *entry = &list.entry[i];
 		struct inode_state *child;
 
 		what = check_entry(f, ino, state, entry);
@@ -462,7 +325,7 @@ void check_connections(struct fsck *f)
 			check_connection(f, ino);
 }
 
-static struct entry *find_entry(struct entry_list *list, const char *name)
+static struct dir_entry *find_entry(struct entry_list *list, const char *name)
 {
 	size_t i;
 
@@ -471,16 +334,6 @@ static struct entry *find_entry(struct entry_list *list, const char *name)
 		    !memcmp(list->entry[i].name, name, list->entry[i].name_len))
 			return &list->entry[i];
 	return NULL;
-}
-
-static void name_entry(struct fsck *f, struct entry *entry, uint64_t ino, uint8_t type,
-		       const char *name)
-{
-	entry->ino = ino;
-	entry->type = type;
-	entry->name_len = strlen(name);
-	memcpy(entry->name, name, entry->name_len);
-	entry->hash = hash_name(f, name, entry->name_len);
 }
 
 static uint64_t make_lost_found(struct fsck *f, struct entry_list *root)
@@ -505,7 +358,7 @@ static uint64_t make_lost_found(struct fsck *f, struct entry_list *root)
 	state->parent = REFDAX_ROOT_INO;
 	state->nlink = 2;
 	state->links = 2;
-	name_entry(f, add_entry(root), ino, DT_DIR, "lost+found");
+	name_entry(&f->super, add_entry(root), ino, DT_DIR, "lost+found");
 	if (!build_directory(f, REFDAX_ROOT_INO, root))
 		return 0;
 	get_inode(f, REFDAX_ROOT_INO)->links++;
@@ -517,7 +370,7 @@ static uint64_t find_lost_found(struct fsck *f)
 {
 	struct entry_list root;
 	struct refdax_inode raw;
-	struct entry *entry;
+	struct dir_entry *entry;
 	uint64_t ino = 0;
 
 	if (!read_inode(f, REFDAX_ROOT_INO, &raw))
@@ -556,7 +409,7 @@ static void save_lost(struct fsck *f)
 		/* Names of this kind are ours; somebody else's must not be in the way. */
 		if (f->round > 1 && find_entry(&list, name))
 			snprintf(name, sizeof(name), "#%" PRIu64 ".%u", ino, f->round);
-		name_entry(f, add_entry(&list), ino, state->type, name);
+		name_entry(&f->super, add_entry(&list), ino, state->type, name);
 		if (!is_directory(state)) {
 			state->links++;
 			continue;

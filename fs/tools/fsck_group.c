@@ -26,67 +26,43 @@ static uint8_t *need_bits(uint8_t **bits)
 	return *bits;
 }
 
-uint64_t group_meta(const struct fsck *f, uint32_t group)
-{
-	return group ? (uint64_t)group * REFDAX_BLOCKS_PER_GROUP :
-		       REFDAX_JOURNAL_BLOCK + f->journal_blocks;
-}
-
-uint32_t group_length(const struct fsck *f, uint32_t group)
-{
-	uint64_t left = f->blocks - (uint64_t)group * REFDAX_BLOCKS_PER_GROUP;
-
-	return left < REFDAX_BLOCKS_PER_GROUP ? left : REFDAX_BLOCKS_PER_GROUP;
-}
-
-static uint32_t first_data(const struct fsck *f, uint32_t group)
-{
-	return group_meta(f, group) - (uint64_t)group * REFDAX_BLOCKS_PER_GROUP +
-	       REFDAX_GROUP_OVERHEAD;
-}
-
 bool blocks_valid(const struct fsck *f, uint64_t start, uint64_t count)
 {
-	uint32_t group, bit;
-	uint64_t backup = backup_block(&f->super);
-
-	if (!count || start >= f->blocks || count > f->blocks - start)
-		return false;
-	if (backup && start <= backup && backup < start + count)
-		return false;
-	group = start / REFDAX_BLOCKS_PER_GROUP;
-	bit = start % REFDAX_BLOCKS_PER_GROUP;
-	return bit >= first_data(f, group) && count <= group_length(f, group) - bit;
+	return geometry_blocks_valid(&f->geometry, start, count);
 }
 
 bool ino_valid(const struct fsck *f, uint64_t ino)
 {
-	return (ino == REFDAX_ROOT_INO || ino >= REFDAX_FIRST_INO) && ino <= f->max_ino;
+	return geometry_ino_valid(&f->geometry, ino);
 }
 
 struct inode_state *get_inode(struct fsck *f, uint64_t ino)
 {
-	struct inode_state *inodes = f->group[(ino - 1) / REFDAX_INODES_PER_GROUP].inodes;
+	uint32_t per_group = f->geometry.inodes_per_group;
+	struct inode_state *inodes = f->group[(ino - 1) / per_group].inodes;
 
-	return inodes ? &inodes[(ino - 1) % REFDAX_INODES_PER_GROUP] : NULL;
+	return inodes ? &inodes[(ino - 1) % per_group] : NULL;
 }
 
 struct inode_state *make_inode(struct fsck *f, uint64_t ino)
 {
-	struct group_state *group = &f->group[(ino - 1) / REFDAX_INODES_PER_GROUP];
+	uint32_t per_group = f->geometry.inodes_per_group;
+	struct group_state *group = &f->group[(ino - 1) / per_group];
 
 	if (!group->inodes)
-		group->inodes = zalloc(REFDAX_INODES_PER_GROUP * sizeof(*group->inodes));
+		group->inodes = zalloc(per_group * sizeof(*group->inodes));
 	return get_inode(f, ino);
 }
 
 uint64_t next_inode(struct fsck *f, uint64_t ino)
 {
+	uint32_t per_group = f->geometry.inodes_per_group;
+
 	while (++ino <= f->max_ino) {
 		struct inode_state *state = get_inode(f, ino);
 
 		if (!state)	/* to the end of the group */
-			ino += REFDAX_INODES_PER_GROUP - 1 - (ino - 1) % REFDAX_INODES_PER_GROUP;
+			ino += per_group - 1 - (ino - 1) % per_group;
 		else if (state->type)
 			return ino;
 	}
@@ -146,7 +122,7 @@ void unvisit(struct fsck *f, uint64_t block)
 
 uint64_t allocate_block(struct fsck *f)
 {
-	for (; f->cursor < f->blocks; f->cursor++) {
+	for (; f->cursor < f->geometry.blocks; f->cursor++) {
 		struct group_state *group = &f->group[f->cursor / REFDAX_BLOCKS_PER_GROUP];
 		uint32_t bit = f->cursor % REFDAX_BLOCKS_PER_GROUP;
 
@@ -176,14 +152,14 @@ void reset_groups(struct fsck *f)
 {
 	uint32_t i;
 
-	for (i = 0; f->group && i < f->groups; i++) {
+	for (i = 0; f->group && i < f->geometry.groups; i++) {
 		free(f->group[i].claimed);
 		free(f->group[i].shared);
 		free(f->group[i].visited);
 		free(f->group[i].inodes);
 	}
 	free(f->group);
-	f->group = zalloc(f->groups * sizeof(*f->group));
+	f->group = zalloc(f->geometry.groups * sizeof(*f->group));
 	f->cursor = 0;
 	f->inodes_used = 0;
 	f->blocks_used = 0;
@@ -207,7 +183,8 @@ static void check_bitmap(struct fsck *f, uint32_t group, uint64_t block, uint32_
 	const char *what = blocks ? "block" : "inode";
 	uint32_t i, missing = 0, extra = 0, first = 0;
 	struct refdax_bitmap bitmap;
-	uint32_t per_group = blocks ? REFDAX_BLOCKS_PER_GROUP : REFDAX_INODES_PER_GROUP;
+	uint32_t per_group = blocks ? REFDAX_BLOCKS_PER_GROUP :
+				      f->geometry.inodes_per_group;
 	bool yes = false;
 
 	if (!read_block(f, block, &bitmap)) {
@@ -243,24 +220,22 @@ static void check_bitmap(struct fsck *f, uint32_t group, uint64_t block, uint32_
 void check_bitmaps(struct fsck *f)
 {
 	static uint8_t want[BITMAP_BYTES];
-	uint64_t backup = backup_block(&f->super);
-	uint32_t group, i;
+	uint32_t group, i, per_group = f->geometry.inodes_per_group;
 
-	for (group = 0; group < f->groups; group++) {
-		uint64_t meta = group_meta(f, group);
+	for (group = 0; group < f->geometry.groups; group++) {
+		uint64_t meta = group_meta(&f->geometry, group);
 
 		memset(want, 0xff, sizeof(want));
-		for (i = first_data(f, group); i < group_length(f, group); i++)
+		for (i = group_first_data(&f->geometry, group);
+		     i < group_end(&f->geometry, group); i++)
 			if (!f->group[group].claimed || !test_bit(f->group[group].claimed, i))
 				want[i / 8] &= ~(1 << i % 8);
-		if (backup / REFDAX_BLOCKS_PER_GROUP == group)
-			set_bit(want, backup % REFDAX_BLOCKS_PER_GROUP);
-		f->blocks_used += count_bits(want, group_length(f, group));
+		f->blocks_used += count_bits(want, group_length(&f->geometry, group));
 		check_bitmap(f, group, meta, REFDAX_MAGIC_BLOCKS, want);
 
 		memset(want, 0xff, sizeof(want));
-		memset(want, 0, REFDAX_INODES_PER_GROUP / 8);
-		for (i = 0; f->group[group].inodes && i < REFDAX_INODES_PER_GROUP; i++)
+		memset(want, 0, per_group / 8);
+		for (i = 0; f->group[group].inodes && i < per_group; i++)
 			if (f->group[group].inodes[i].type)
 				set_bit(want, i);
 		for (i = 0; !group && i < REFDAX_FIRST_INO - 1; i++)

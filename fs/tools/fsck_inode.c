@@ -11,31 +11,28 @@
 /* MAX_LFS_FILESIZE of a 64-bit kernel */
 #define SIZE_LIMIT	((uint64_t)INT64_MAX)
 
-static uint64_t inode_block(const struct fsck *f, uint64_t ino)
-{
-	return group_meta(f, (ino - 1) / REFDAX_INODES_PER_GROUP) + 2 +
-	       (ino - 1) % REFDAX_INODES_PER_GROUP / REFDAX_INODES_PER_BLOCK;
-}
-
 bool read_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
 	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
+	unsigned int index;
 
-	if (!read_block(f, inode_block(f, ino), table))
+	if (!read_block(f, geometry_inode_block(&f->geometry, ino, &index), table))
 		return false;
-	*raw = table[(ino - 1) % REFDAX_INODES_PER_GROUP % REFDAX_INODES_PER_BLOCK];
+	*raw = table[index];
 	return true;
 }
 
 void write_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
 	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
+	unsigned int index;
+	uint64_t block = geometry_inode_block(&f->geometry, ino, &index);
 
 	if (raw->i_mode)
 		raw->i_crc = htole32(refdax_inode_crc(f->seed, ino, raw));
-	read_block(f, inode_block(f, ino), table);
-	table[(ino - 1) % REFDAX_INODES_PER_GROUP % REFDAX_INODES_PER_BLOCK] = *raw;
-	write_block(f, inode_block(f, ino), table);
+	read_block(f, block, table);
+	table[index] = *raw;
+	write_block(f, block, table);
 	f->changed = true;
 }
 
@@ -338,11 +335,11 @@ void check_inodes(struct fsck *f)
 	uint64_t block, ino = 1;
 	uint32_t group, i, j;
 
-	for (group = 0; group < f->groups; group++) {
-		for (i = 0; i < REFDAX_INODE_TABLE_BLOCKS; i++) {
+	for (group = 0; group < f->geometry.groups; group++) {
+		for (i = 0; i < REFDAX_INODE_TABLE_BLOCKS(f->geometry.inodes_per_group); i++) {
 			bool dirty = false;
 
-			block = group_meta(f, group) + 2 + i;
+			block = group_meta(&f->geometry, group) + 2 + i;
 			if (!read_block(f, block, table))
 				dirty = problem(f, LOSSY, "inodes %" PRIu64 " to %" PRIu64 " cannot be read, they are to go",
 					ino, ino + REFDAX_INODES_PER_BLOCK - 1);
@@ -430,8 +427,7 @@ static void append(struct extent_list *list, struct extent x)
 		last->count += x.count;
 		return;
 	}
-	list->x = grow(list->x, list->count, &list->room, sizeof(*list->x));
-	list->x[list->count++] = x;
+	append_extent(list, &x);
 }
 
 /*
@@ -500,7 +496,7 @@ static void repair_tree(struct fsck *f, uint64_t ino, struct inode_state *state,
 		unshare(f, ino, &extents, &own, full);
 	else if (extents.count && is_shared(f, extents.x[0].physical))
 		copy_symlink(f, ino, &extents.x[0], le32toh(raw.i_generation));
-	if (build_tree(f, ino, &raw, state->type == S_IFREG >> 12 ? &own : &extents))
+	if (rebuild_tree(f, ino, &raw, state->type == S_IFREG >> 12 ? &own : &extents))
 		write_inode(f, ino, &raw);
 	else
 		beyond_repair(f, "inode %" PRIu64 ": no space to build its extent tree anew", ino);

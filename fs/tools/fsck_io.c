@@ -10,39 +10,6 @@
 
 #include "fsck.h"
 
-void fail(int status, const char *fmt, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fprintf(stderr, PROG ": ");
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(status);
-}
-
-void *zalloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (!p)
-		fail(STATUS_FAILED, "not enough memory: %zu bytes were wanted", size);
-	return p;
-}
-
-void *grow(void *array, size_t count, size_t *room, size_t size)
-{
-	if (count < *room)
-		return array;
-	*room = *room ? *room * 2 : 16;
-	array = reallocarray(array, *room, size);
-	if (!array)
-		fail(STATUS_FAILED, "not enough memory: %zu times %zu bytes were wanted", *room, size);
-	return array;
-}
-
 void say(struct fsck *f, const char *fmt, ...)
 {
 	va_list args;
@@ -229,18 +196,32 @@ void write_block(struct fsck *f, uint64_t block, const void *data)
 	}
 }
 
+static uint64_t builder_allocate(void *context)
+{
+	return allocate_block(context);
+}
+
+static void builder_write(void *context, uint64_t block, const void *data)
+{
+	write_block(context, block, data);
+}
+
+struct builder fsck_builder(struct fsck *f)
+{
+	return (struct builder) {
+		.context = f,
+		.seed = f->seed,
+		.allocate = builder_allocate,
+		.write = builder_write,
+	};
+}
+
 void write_metadata(struct fsck *f, uint32_t magic, uint64_t block, uint64_t owner,
 		    uint32_t generation, void *data)
 {
-	struct refdax_header *header = data;
+	struct builder b = fsck_builder(f);
 
-	header->h_magic = htole32(magic);
-	header->h_block = htole64(block);
-	header->h_owner = htole64(owner);
-	header->h_generation = htole32(generation);
-	header->h_reserved = 0;
-	header->h_crc = htole32(refdax_block_crc(f->seed, data));
-	write_block(f, block, data);
+	build_block(&b, magic, block, owner, generation, data);
 }
 
 void flush_device(struct fsck *f)

@@ -82,7 +82,7 @@ static void write_journal_super(struct fsck *f, struct jbd2_super *super)
 
 static const char *journal_super_problem(struct fsck *f, const struct jbd2_super *super)
 {
-	uint32_t end = REFDAX_JOURNAL_BLOCK + f->journal_blocks, start = be32toh(super->s_start);
+	uint32_t end = REFDAX_JOURNAL_BLOCK + f->geometry.journal_blocks, start = be32toh(super->s_start);
 
 	if (be32toh(super->h_magic) != JBD2_MAGIC ||
 	    be32toh(super->h_blocktype) != JBD2_SUPERBLOCK_V2)
@@ -193,8 +193,8 @@ static void copy_home(struct fsck *f, struct log *log, const struct jbd2_tag *ta
 
 	if (was_revoked(log, home, sequence))
 		return;
-	if (home >= f->blocks || (home >= REFDAX_JOURNAL_BLOCK &&
-				  home < REFDAX_JOURNAL_BLOCK + f->journal_blocks) ||
+	if (home >= f->geometry.blocks || (home >= REFDAX_JOURNAL_BLOCK &&
+				  home < REFDAX_JOURNAL_BLOCK + f->geometry.journal_blocks) ||
 	    !read_block(f, from, data) ||
 	    crc32c(crc32c(log->seed, &stamp, 4), data, sizeof(data)) != be32toh(tag->t_checksum)) {
 		log->bad++;
@@ -305,10 +305,10 @@ static void new_journal_super(struct fsck *f, struct jbd2_super *super)
 	uint32_t i;
 
 	/* Old log blocks with a matching sequence number could be taken for new ones. */
-	for (i = 1; i < f->journal_blocks; i++)
+	for (i = 1; i < f->geometry.journal_blocks; i++)
 		write_block(f, REFDAX_JOURNAL_BLOCK + i, zeroes);
 	memset(super, 0, sizeof(*super));
-	jbd2_init_super(super, f->journal_blocks, f->super.s_uuid);
+	jbd2_init_super(super, f->geometry.journal_blocks, f->super.s_uuid);
 	write_journal_super(f, super);
 }
 

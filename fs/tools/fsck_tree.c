@@ -59,8 +59,7 @@ static void walk_leaf(struct walk *w, const struct refdax_node *node, uint64_t l
 		} else if (!w->regular && !visit_extent(w->f, &x)) {
 			w->what = "a block occurs twice";
 		} else {
-			list->x = grow(list->x, list->count, &list->room, sizeof(*list->x));
-			list->x[list->count++] = x;
+			append_extent(list, &x);
 			w->end = x.logical + x.count;
 		}
 	}
@@ -154,79 +153,14 @@ const char *walk_tree(struct fsck *f, uint64_t ino, const struct refdax_inode *r
 	return w.what;
 }
 
-/* One level: the entries of @below, spread over nodes of @depth; their own entries to @above. */
-static bool build_level(struct fsck *f, uint64_t ino, uint32_t generation, unsigned int depth,
-			const struct extent_list *below, struct extent_list *above)
+bool rebuild_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
+		  const struct extent_list *extents)
 {
-	struct refdax_node_block *nb = zalloc(REFDAX_BLOCK_SIZE);
-	size_t done = 0, i, count;
-	uint64_t block;
+	struct builder b = fsck_builder(f);
+	uint64_t blocks;
 
-	memset(above, 0, sizeof(*above));
-	for (; done < below->count; done += count) {
-		count = below->count - done;
-		if (count > REFDAX_NODE_ENTRIES)
-			count = REFDAX_NODE_ENTRIES;
-		block = allocate_block(f);
-		if (!block) {
-			free(nb);
-			free(above->x);
-			return false;
-		}
-		memset(nb, 0, REFDAX_BLOCK_SIZE);
-		nb->nb_node.n_depth = htole16(depth);
-		nb->nb_node.n_count = htole16(count);
-		for (i = 0; i < count; i++) {
-			const struct extent *x = &below->x[done + i];
-
-			nb->nb_node.n_entries[i] = (struct refdax_extent) {
-				htole64(x->logical), htole64(x->physical), htole32(x->count),
-				htole32(x->flags),
-			};
-		}
-		write_metadata(f, REFDAX_MAGIC_EXTENTS, block, ino, generation, nb);
-		above->x = grow(above->x, above->count, &above->room, sizeof(*above->x));
-		above->x[above->count++] = (struct extent) {
-			.logical = below->x[done].logical, .physical = block,
-		};
-	}
-	free(nb);
-	return true;
-}
-
-bool build_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
-		const struct extent_list *extents)
-{
-	struct refdax_node *root = (struct refdax_node *)raw->i_root;
-	struct extent_list level = *extents, above;
-	uint64_t blocks = 0;
-	unsigned int depth = 0;
-	size_t i;
-	bool ok;
-
-	for (i = 0; i < extents->count; i++)
-		blocks += extents->x[i].count;
-	while (level.count > REFDAX_ROOT_ENTRIES) {
-		ok = depth < REFDAX_MAX_DEPTH &&
-		     build_level(f, ino, le32toh(raw->i_generation), depth, &level, &above);
-		if (level.x != extents->x)
-			free(level.x);
-		if (!ok)
-			return false;
-		level = above;
-		blocks += level.count;
-		depth++;
-	}
-	memset(raw->i_root, 0, sizeof(raw->i_root));
-	root->n_depth = htole16(depth);
-	root->n_count = htole16(level.count);
-	for (i = 0; i < level.count; i++)
-		root->n_entries[i] = (struct refdax_extent) {
-			htole64(level.x[i].logical), htole64(level.x[i].physical),
-			htole32(level.x[i].count), htole32(level.x[i].flags),
-		};
-	if (level.x != extents->x)
-		free(level.x);
+	if (!build_tree(&b, ino, le32toh(raw->i_generation), raw->i_root, extents, &blocks))
+		return false;
 	raw->i_blocks = htole64(blocks);
 	f->changed = true;
 	return true;
