@@ -115,10 +115,16 @@ bool may_write(const struct fsck *f);
 const char *printable(const char *name);
 /* False, after a message, if the device fails. */
 bool read_block(struct fsck *f, uint64_t block, void *data);
+bool read_blocks(struct fsck *f, uint64_t block, uint32_t count, void *data);
 void write_block(struct fsck *f, uint64_t block, const void *data);
 /* Completes the header and its checksum first. */
 void write_metadata(struct fsck *f, uint32_t magic, uint64_t block, uint64_t owner,
 		    uint32_t generation, void *data);
+/* The block is what it should be, and says so. */
+bool header_fits(const struct refdax_header *header, uint32_t magic, uint64_t block,
+		 uint64_t owner, uint32_t generation);
+/* What is wrong with a block whose header fits, from a view that knows no contents; NULL: nothing. */
+const char *header_problem(const struct fsck *f, const struct refdax_header *header);
 void flush_device(struct fsck *f);
 /* To build in blocks that nothing reaches. */
 struct builder fsck_builder(struct fsck *f);

@@ -83,6 +83,8 @@ static const char *read_directory(struct fsck *f, uint64_t ino, const struct ref
 
 	memset(list, 0, sizeof(*list));
 	what = walk_tree(f, ino, raw, &extents, &nodes);
+	if (extents.count && extents.x[0].logical)
+		what = "it has no block for the lowest hashes";
 	for (i = 0; i < extents.count; i++) {
 		const struct extent *x = &extents.x[i];
 
@@ -94,15 +96,13 @@ static const char *read_directory(struct fsck *f, uint64_t ino, const struct ref
 				what = "a block cannot be read";
 				continue;
 			}
-			if (le32toh(db.db_header.h_magic) != REFDAX_MAGIC_DIR ||
-			    le64toh(db.db_header.h_block) != x->physical + j ||
-			    le64toh(db.db_header.h_owner) != ino ||
-			    db.db_header.h_generation != raw->i_generation) {
+			if (!header_fits(&db.db_header, REFDAX_MAGIC_DIR, x->physical + j, ino,
+					 le32toh(raw->i_generation))) {
 				what = "a block belongs to something else";
 				continue;
 			}
-			if (le32toh(db.db_header.h_crc) != refdax_block_crc(f->seed, &db))
-				what = "a block has a wrong checksum";
+			if (header_problem(f, &db.db_header))
+				what = "a block's header or checksum is wrong";
 			bad = read_entries(f, &db, x->logical + j, next, list);
 			if (bad)
 				what = bad;

@@ -182,6 +182,7 @@ static void check_bitmap(struct fsck *f, uint32_t group, uint64_t block, uint32_
 	bool blocks = magic == REFDAX_MAGIC_BLOCKS;
 	const char *what = blocks ? "block" : "inode";
 	uint32_t i, missing = 0, extra = 0, first = 0;
+	static const uint8_t zeroes[sizeof(((struct refdax_bitmap *)NULL)->b_reserved)];
 	struct refdax_bitmap bitmap;
 	uint32_t per_group = blocks ? REFDAX_BLOCKS_PER_GROUP :
 				      f->geometry.inodes_per_group;
@@ -189,10 +190,9 @@ static void check_bitmap(struct fsck *f, uint32_t group, uint64_t block, uint32_
 
 	if (!read_block(f, block, &bitmap)) {
 		yes = problem(f, SAFE, "group %u: its %s bitmap cannot be read", group, what);
-	} else if (le32toh(bitmap.b_header.h_magic) != magic ||
-		   le64toh(bitmap.b_header.h_block) != block ||
-		   le64toh(bitmap.b_header.h_owner) != group || bitmap.b_header.h_generation ||
-		   le32toh(bitmap.b_header.h_crc) != refdax_block_crc(f->seed, &bitmap)) {
+	} else if (!header_fits(&bitmap.b_header, magic, block, group, 0) ||
+		   header_problem(f, &bitmap.b_header) ||
+		   memcmp(bitmap.b_reserved, zeroes, sizeof(zeroes))) {
 		yes = problem(f, SAFE, "group %u: its %s bitmap, block %" PRIu64 ", has a wrong header or checksum",
 			      group, what, block);
 	} else if (memcmp(bitmap.b_bits, want, BITMAP_BYTES)) {

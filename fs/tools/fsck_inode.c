@@ -96,6 +96,38 @@ static bool check_shift(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	return true;
 }
 
+/* What must be zero in an inode of this type. True: something was not, and now is. */
+static bool check_zeroes(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
+{
+	uint16_t mode = le16toh(raw->i_mode);
+	bool device = S_ISCHR(mode) || S_ISBLK(mode), dirty = false;
+	bool special = !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+
+	if (raw->i_reserved &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has something in a reserved field", ino)) {
+		raw->i_reserved = 0;
+		dirty = true;
+	}
+	if (raw->i_rdev && !device &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it is no device, and has the number of one", ino)) {
+		raw->i_rdev = 0;
+		dirty = true;
+	}
+	if (special && (raw->i_size || !is_zero(raw->i_root, sizeof(raw->i_root))) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": a special file has no size and no data", ino)) {
+		raw->i_size = 0;
+		memset(raw->i_root, 0, sizeof(raw->i_root));
+		dirty = true;
+	}
+	if (raw->i_blocks && (special || is_inline(raw)) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has 0 blocks, and says %" PRIu64, ino,
+		    le64toh(raw->i_blocks))) {
+		raw->i_blocks = 0;
+		dirty = true;
+	}
+	return dirty;
+}
+
 /* Fields that mean something without any other block. */
 static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
@@ -103,7 +135,7 @@ static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	uint32_t flags = le32toh(raw->i_flags);
 	uint64_t parent = le64toh(raw->i_parent);
 	uint64_t next = le64toh(raw->i_next_orphan);
-	bool dirty = check_times(f, ino, raw);
+	bool dirty = check_times(f, ino, raw) | check_zeroes(f, ino, raw);
 
 	if ((flags & ~REFDAX_FL_ALL || (flags & REFDAX_FL_INLINE && !S_ISLNK(mode))) &&
 	    problem(f, SAFE, "inode %" PRIu64 ": it has unknown flags, 0x%x", ino, flags)) {
@@ -139,12 +171,6 @@ static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 		raw->i_size = 0;
 		dirty = true;
 	}
-	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) &&
-	    !is_zero(raw->i_root, sizeof(raw->i_root)) &&
-	    problem(f, SAFE, "inode %" PRIu64 ": a special file has no blocks", ino)) {
-		memset(raw->i_root, 0, sizeof(raw->i_root));
-		dirty = true;
-	}
 	return dirty;
 }
 
@@ -160,11 +186,9 @@ static bool symlink_good(struct fsck *f, uint64_t ino, const struct refdax_inode
 	return size && size <= REFDAX_SYMLINK_MAX && extents->count == 1 &&
 	       !extents->x[0].logical && extents->x[0].count == 1 &&
 	       read_block(f, extents->x[0].physical, &block) &&
-	       le32toh(block.l_header.h_magic) == REFDAX_MAGIC_SYMLINK &&
-	       le64toh(block.l_header.h_block) == extents->x[0].physical &&
-	       le64toh(block.l_header.h_owner) == ino &&
-	       block.l_header.h_generation == raw->i_generation &&
-	       le32toh(block.l_header.h_crc) == refdax_block_crc(f->seed, &block) &&
+	       header_fits(&block.l_header, REFDAX_MAGIC_SYMLINK, extents->x[0].physical, ino,
+			   le32toh(raw->i_generation)) &&
+	       header_problem(f, &block.l_header) == NULL &&
 	       strnlen((const char *)block.l_target, sizeof(block.l_target)) == size;
 }
 
@@ -182,9 +206,9 @@ static bool claim_directory(struct fsck *f, uint64_t ino, const struct refdax_in
 			uint64_t block = extents->x[i].physical + j;
 
 			if (read_block(f, block, header) &&
-			    le32toh(header->h_magic) == REFDAX_MAGIC_DIR &&
-			    le64toh(header->h_block) == block && le64toh(header->h_owner) == ino &&
-			    header->h_generation == raw->i_generation && !claim(f, block, 1))
+			    header_fits(header, REFDAX_MAGIC_DIR, block, ino,
+					le32toh(raw->i_generation)) &&
+			    !claim(f, block, 1))
 				alone = false;
 		}
 	}
@@ -262,7 +286,8 @@ static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	if (!ino_valid(f, ino))
 		lost = problem(f, LOSSY, "inode %" PRIu64 ": it is reserved, and in use", ino);
 	else if (!mode)
-		lost = problem(f, SAFE, "inode %" PRIu64 ": it is free, and not empty", ino);
+		lost = problem(f, raw->i_nlink ? LOSSY : SAFE, "inode %" PRIu64 ": it is free, and not empty",
+			       ino);
 	else if (!type_valid(mode))
 		lost = problem(f, LOSSY, "inode %" PRIu64 ": nothing has the type %o, it is to go",
 			       ino, mode & S_IFMT);
@@ -329,34 +354,48 @@ static void check_root(struct fsck *f)
 	state->links = 2;
 }
 
+/* One block of the table, with inodes from @ino on. True: it was changed. */
+static bool check_table_block(struct fsck *f, uint64_t ino, struct refdax_inode *table)
+{
+	bool dirty = false;
+	uint32_t i;
+
+	for (i = 0; i < REFDAX_INODES_PER_BLOCK; i++) {
+		if (!check_inode(f, ino + i, &table[i]))
+			continue;
+		if (table[i].i_mode)
+			table[i].i_crc = htole32(refdax_inode_crc(f->seed, ino + i, &table[i]));
+		dirty = true;
+	}
+	return dirty;
+}
+
+#define TABLE_BLOCKS	64	/* read at once */
+
 void check_inodes(struct fsck *f)
 {
-	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
-	uint64_t block, ino = 1;
-	uint32_t group, i, j;
+	uint32_t length = REFDAX_INODE_TABLE_BLOCKS(f->geometry.inodes_per_group), group, i, j, some;
+	struct refdax_inode (*table)[REFDAX_INODES_PER_BLOCK] = zalloc(TABLE_BLOCKS *
+									REFDAX_BLOCK_SIZE);
+	uint64_t ino = 1;
 
 	for (group = 0; group < f->geometry.groups; group++) {
-		for (i = 0; i < REFDAX_INODE_TABLE_BLOCKS(f->geometry.inodes_per_group); i++) {
-			bool dirty = false;
+		uint64_t block = group_meta(&f->geometry, group) + 2;
 
-			block = group_meta(&f->geometry, group) + 2 + i;
-			if (!read_block(f, block, table))
-				dirty = problem(f, LOSSY, "inodes %" PRIu64 " to %" PRIu64 " cannot be read, they are to go",
-					ino, ino + REFDAX_INODES_PER_BLOCK - 1);
-			for (j = 0; j < REFDAX_INODES_PER_BLOCK; j++, ino++) {
-				if (!check_inode(f, ino, &table[j]))
+		for (i = 0; i < length; i += some, block += some) {
+			some = length - i < TABLE_BLOCKS ? length - i : TABLE_BLOCKS;
+			if (!read_blocks(f, block, some, table))
+				beyond_repair(f, "some of the inodes %" PRIu64 " to %" PRIu64 " cannot be read",
+					      ino, ino + some * REFDAX_INODES_PER_BLOCK - 1);
+			for (j = 0; j < some; j++, ino += REFDAX_INODES_PER_BLOCK) {
+				if (!check_table_block(f, ino, table[j]))
 					continue;
-				if (table[j].i_mode)
-					table[j].i_crc = htole32(refdax_inode_crc(f->seed, ino,
-										  &table[j]));
-				dirty = true;
-			}
-			if (dirty) {
-				write_block(f, block, table);
+				write_block(f, block + j, table[j]);
 				f->changed = true;
 			}
 		}
 	}
+	free(table);
 	check_root(f);
 }
 

@@ -176,6 +176,22 @@ bool read_block(struct fsck *f, uint64_t block, void *data)
 	return true;
 }
 
+/* Some blocks at once; the overlay's count. False: one of them cannot be read. */
+bool read_blocks(struct fsck *f, uint64_t block, uint32_t count, void *data)
+{
+	size_t size = (size_t)count * REFDAX_BLOCK_SIZE;
+	bool good = true;
+	uint32_t i;
+
+	if (!f->overlay && block < f->device_blocks && count <= f->device_blocks - block &&
+	    pread(f->fd, data, size, block * REFDAX_BLOCK_SIZE) == (ssize_t)size)
+		return true;
+	for (i = 0; i < count; i++)
+		good = read_block(f, block + i, (uint8_t *)data + (size_t)i * REFDAX_BLOCK_SIZE) &&
+		       good;
+	return good;
+}
+
 void write_block(struct fsck *f, uint64_t block, const void *data)
 {
 	size_t done = 0;
@@ -222,6 +238,22 @@ void write_metadata(struct fsck *f, uint32_t magic, uint64_t block, uint64_t own
 	struct builder b = fsck_builder(f);
 
 	build_block(&b, magic, block, owner, generation, data);
+}
+
+bool header_fits(const struct refdax_header *header, uint32_t magic, uint64_t block,
+		 uint64_t owner, uint32_t generation)
+{
+	return le32toh(header->h_magic) == magic && le64toh(header->h_block) == block &&
+	       le64toh(header->h_owner) == owner && le32toh(header->h_generation) == generation;
+}
+
+const char *header_problem(const struct fsck *f, const struct refdax_header *header)
+{
+	if (le32toh(header->h_crc) != refdax_block_crc(f->seed, header))
+		return "has a wrong checksum";
+	if (header->h_reserved)
+		return "has something in its header's reserved field";
+	return NULL;
 }
 
 void flush_device(struct fsck *f)

@@ -55,7 +55,9 @@ struct log {
 	struct revoked *revoked;
 	size_t revokes, room;
 	uint64_t copied;
-	uint64_t bad;
+	uint64_t bad;			/* blocks that cannot be copied home */
+	const char *what;		/* is wrong where the log stops, NULL if that can be its end */
+	uint32_t newest;		/* sequence of the last transaction with a good commit block */
 };
 
 static bool read_journal_super(struct fsck *f, struct jbd2_super *super)
@@ -95,9 +97,13 @@ static const char *journal_super_problem(struct fsck *f, const struct jbd2_super
 	    (start && (start <= REFDAX_JOURNAL_BLOCK || start >= end)))
 		return "describes an impossible layout";
 	if (be32toh(super->s_feature_incompat) & ~INCOMPAT_KNOWN ||
+	    super->s_feature_compat || super->s_feature_ro_compat || super->s_num_fc_blocks ||
 	    super->s_checksum_type != JBD2_CRC32C ||
 	    !(be32toh(super->s_feature_incompat) & JBD2_INCOMPAT_CSUM_V3))
 		return "has features that are not refdax's";
+	/* The checksums of the log depend on it. */
+	if (memcmp(super->s_uuid, f->super.s_uuid, sizeof(super->s_uuid)))
+		return "has another UUID than the filesystem";
 	return NULL;
 }
 
@@ -229,10 +235,12 @@ static void log_pass(struct fsck *f, struct log *log, enum pass pass)
 		if (!read_block(f, at, block) || be32toh(header->h_magic) != JBD2_MAGIC ||
 		    be32toh(header->h_sequence) != sequence)
 			break;
+		log->what = "has a block of no known kind";
 		at = advance(log, at, 1);
 		left--;
 		switch (be32toh(header->h_blocktype)) {
 		case JBD2_DESCRIPTOR:
+			log->what = "has a descriptor block with a wrong checksum";
 			if (!tail_good(log, block))
 				goto out;
 			while (left && next_tag(block, &offset, &last, &tag)) {
@@ -243,12 +251,14 @@ static void log_pass(struct fsck *f, struct log *log, enum pass pass)
 			}
 			break;
 		case JBD2_REVOKE:
+			log->what = "has a revocation block with a wrong checksum";
 			if (!tail_good(log, block))
 				goto out;
 			if (pass == REVOKE)
 				collect_revokes(log, block, sequence);
 			break;
 		case JBD2_COMMIT:
+			log->what = "has a commit block with a wrong checksum";
 			if (!commit_good(log, block))
 				goto out;
 			sequence++;
@@ -256,10 +266,35 @@ static void log_pass(struct fsck *f, struct log *log, enum pass pass)
 		default:
 			goto out;
 		}
+		log->what = NULL;
 	}
 out:
 	if (pass == SCAN)
 		log->stop = sequence;
+}
+
+/*
+ * Where the log stops may be its end, or something that was damaged: then a commit block of
+ * that transaction, or of a later one, is somewhere behind. Those of earlier rounds
+ * through the log have smaller numbers.
+ */
+static void look_behind(struct fsck *f, struct log *log)
+{
+	uint8_t block[REFDAX_BLOCK_SIZE];
+	const struct jbd2_header *header = (struct jbd2_header *)block;
+	uint32_t at;
+
+	log->newest = log->stop - 1;
+	for (at = log->first; at < log->end; at++) {
+		if (!read_block(f, at, block) || be32toh(header->h_magic) != JBD2_MAGIC ||
+		    be32toh(header->h_blocktype) != JBD2_COMMIT ||
+		    (int32_t)(be32toh(header->h_sequence) - log->newest) <= 0 ||
+		    !commit_good(log, block))
+			continue;
+		log->newest = be32toh(header->h_sequence);
+		if (!log->what)
+			log->what = "is damaged, and a later part of it was committed";
+	}
 }
 
 static void replay(struct fsck *f, struct jbd2_super *super)
@@ -273,19 +308,20 @@ static void replay(struct fsck *f, struct jbd2_super *super)
 	};
 
 	log_pass(f, &log, SCAN);
+	look_behind(f, &log);
+	if (log.what &&
+	    !problem(f, LOSSY, "transaction %u of the journal %s: it and what follows cannot be replayed",
+		     log.stop, log.what) && may_write(f))
+		fail(STATUS_LEFT, "nothing can be checked before the journal is in order");
 	log_pass(f, &log, REVOKE);
 	if (log.revokes)
 		qsort(log.revoked, log.revokes, sizeof(*log.revoked), compare_revoked);
 	log_pass(f, &log, REPLAY);
 	free(log.revoked);
-	if (log.bad) {
-		say(f, "%" PRIu64 " blocks of the journal are damaged and cannot be replayed; what that leaves behind is looked for now",
-		    log.bad);
-		if (may_write(f))
-			f->corrected++;
-		else
-			f->left++;
-	}
+	if (log.bad &&
+	    !problem(f, LOSSY, "%" PRIu64 " blocks of the journal are damaged and cannot be replayed; what that leaves behind is looked for",
+		     log.bad) && may_write(f))
+		fail(STATUS_LEFT, "nothing can be checked before the journal is in order");
 	say(f, "%s the journal: %u transactions, %" PRIu64 " blocks",
 	    may_write(f) ? "replayed" : "as if replayed (-n writes nothing):",
 	    log.stop - log.sequence, log.copied);
@@ -294,22 +330,52 @@ static void replay(struct fsck *f, struct jbd2_super *super)
 	overlay_apply(f);
 	flush_device(f);
 	super->s_start = 0;
-	super->s_sequence = htobe32(log.stop + 1);
+	/* Not one that an old block in the log has: that could be taken for a new one. */
+	super->s_sequence = htobe32(log.newest + 2);
 	write_journal_super(f, super);
 	flush_device(f);
 }
 
+/*
+ * All of it but where the log starts is known. That is believed if what is there
+ * begins the transaction that is to come first. Else the log is lost.
+ */
+static bool log_starts(struct fsck *f, const struct jbd2_super *super)
+{
+	uint8_t block[REFDAX_BLOCK_SIZE];
+	const struct jbd2_header *header = (struct jbd2_header *)block;
+	const struct log log = {
+		.seed = crc32c(~0U, f->super.s_uuid, sizeof(f->super.s_uuid)),
+	};
+	uint32_t start = be32toh(super->s_start), type;
+
+	if (start <= REFDAX_JOURNAL_BLOCK ||
+	    start >= REFDAX_JOURNAL_BLOCK + f->geometry.journal_blocks ||
+	    !read_block(f, start, block))
+		return false;
+	type = be32toh(header->h_blocktype);
+	return be32toh(header->h_magic) == JBD2_MAGIC &&
+	       (type == JBD2_DESCRIPTOR || type == JBD2_REVOKE) &&
+	       header->h_sequence == super->s_sequence && tail_good(&log, block);
+}
+
 static void new_journal_super(struct fsck *f, struct jbd2_super *super)
 {
+	uint32_t start = super->s_start, sequence = super->s_sequence, i;
 	uint8_t zeroes[REFDAX_BLOCK_SIZE] = { 0 };
-	uint32_t i;
+	bool keep = log_starts(f, super);
 
 	/* Old log blocks with a matching sequence number could be taken for new ones. */
-	for (i = 1; i < f->geometry.journal_blocks; i++)
+	for (i = 1; i < f->geometry.journal_blocks && !keep && may_write(f); i++)
 		write_block(f, REFDAX_JOURNAL_BLOCK + i, zeroes);
 	memset(super, 0, sizeof(*super));
 	jbd2_init_super(super, f->geometry.journal_blocks, f->super.s_uuid);
-	write_journal_super(f, super);
+	if (keep) {
+		super->s_start = start;
+		super->s_sequence = sequence;
+	}
+	if (may_write(f))
+		write_journal_super(f, super);
 }
 
 bool journal_in_use(struct fsck *f)
@@ -322,17 +388,18 @@ bool journal_in_use(struct fsck *f)
 
 bool check_journal(struct fsck *f)
 {
-	struct jbd2_super super;
+	struct jbd2_super super = { 0 };
 	const char *what = "cannot be read";
 
 	if (read_journal_super(f, &super))
 		what = journal_super_problem(f, &super);
 	if (what) {
-		if (!problem(f, LOSSY, "the journal's superblock, block %d, %s; without it, what the journal holds cannot be replayed",
-			     REFDAX_JOURNAL_BLOCK, what))
+		if (!problem(f, LOSSY, "the journal's superblock, block %d, %s; it is made anew, and %s",
+			     REFDAX_JOURNAL_BLOCK, what, log_starts(f, &super) ?
+			     "what the journal holds is replayed" :
+			     "if the journal holds something that is lost") && may_write(f))
 			return false;
 		new_journal_super(f, &super);
-		return true;
 	}
 	if (super.s_start)
 		replay(f, &super);

@@ -79,9 +79,7 @@ static void walk_child(struct walk *w, uint64_t block, unsigned int depth, uint6
 	} else if (!visit(w->f, block)) {
 		w->what = "a node has two parents";
 	} else if (!read_block(w->f, block, nb) ||
-		   le32toh(header->h_magic) != REFDAX_MAGIC_EXTENTS ||
-		   le64toh(header->h_block) != block || le64toh(header->h_owner) != w->ino ||
-		   le32toh(header->h_generation) != w->generation) {
+		   !header_fits(header, REFDAX_MAGIC_EXTENTS, block, w->ino, w->generation)) {
 		w->what = "a node belongs to something else";
 		unvisit(w->f, block);
 	} else if (le16toh(nb->nb_node.n_depth) != depth ||
@@ -91,8 +89,8 @@ static void walk_child(struct walk *w, uint64_t block, unsigned int depth, uint6
 		unvisit(w->f, block);
 	} else {
 		/* Even then each of its entries must pass. */
-		if (le32toh(header->h_crc) != refdax_block_crc(w->f->seed, nb))
-			w->what = "a node has a wrong checksum";
+		if (header_problem(w->f, header))
+			w->what = "a node's header or checksum is wrong";
 		nodes->block = grow(nodes->block, nodes->count, &nodes->room,
 				    sizeof(*nodes->block));
 		nodes->block[nodes->count++] = block;
