@@ -13,6 +13,8 @@
 
 #include "../../fs/tools/common.c"
 
+const struct program program = { "corrupt", 2 };
+
 #define MAX_BLOCKS	65536
 
 static uint64_t state;
@@ -131,7 +133,7 @@ int main(int argc, char **argv)
 	metadata[count++] = 0;
 	for (i = journal; i < blocks && count < MAX_BLOCKS; i++) {
 		uint64_t bit = i % REFDAX_BLOCKS_PER_GROUP, start = i < REFDAX_BLOCKS_PER_GROUP ? journal : 0;
-		bool table = bit >= start + 2 && bit < start + REFDAX_GROUP_OVERHEAD;
+		bool table = bit >= start + 2 && bit < start + REFDAX_GROUP_OVERHEAD(REFDAX_INODES_PER_GROUP);
 		struct refdax_inode *raw = (struct refdax_inode *)block;
 
 		if (pread(fd, block, sizeof(block), i * sizeof(block)) != sizeof(block))
@@ -148,7 +150,7 @@ int main(int argc, char **argv)
 			continue;
 		if (pread(fd, block, sizeof(block), at * sizeof(block)) != sizeof(block))
 			err(2, "%s", argv[3]);
-		if (at && bit >= start + 2 && bit < start + REFDAX_GROUP_OVERHEAD)
+		if (at && bit >= start + 2 && bit < start + REFDAX_GROUP_OVERHEAD(REFDAX_INODES_PER_GROUP))
 			change_inode(block, at / REFDAX_BLOCKS_PER_GROUP * REFDAX_INODES_PER_GROUP +
 				     (bit - start - 2) * REFDAX_INODES_PER_BLOCK + 1, seed, blocks,
 				     metadata, count);
