@@ -3,7 +3,9 @@
  * What mkfs.refdax, fsck.refdax and refdax-debug share: checksums, hashes, an empty
  * journal, and where everything is.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,6 +59,7 @@ struct inode_state {
 #define INODE_PASSED	(1 << 5)	/* a directory on the way up, while looking for the root */
 #define INODE_FOLLOWED	(1 << 6)	/* says that another follows on the orphan list */
 #define INODE_SEEN	(1 << 7)	/* a directory whose one name was counted */
+#define INODE_XATTR_SHARED (1 << 9)	/* others claimed its block of extended attributes first */
 #define INODE_SHIFTING	(1 << 8)	/* blocks of it were being moved: see i_shift_count */
 
 /* Bits as in struct refdax_bitmap, one a block; allocated when first needed. */
@@ -183,6 +184,13 @@ const char *walk_tree(struct fsck *f, uint64_t ino, const struct refdax_inode *r
 /* Build a new tree, in new blocks, and count i_blocks. False: no space, and nothing has changed. */
 bool rebuild_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
 		  const struct extent_list *extents);
+
+/* fsck_xattr.c */
+/* True: the inode was changed. *@blocks: that it has for them, 0 or 1. */
+bool check_xattrs(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
+		  struct inode_state *state, uint64_t *blocks);
+/* A copy of the block for an inode that has INODE_XATTR_SHARED. */
+void repair_xattrs(struct fsck *f, uint64_t ino, struct refdax_inode *raw);
 
 /* fsck_dir.c */
 void check_directories(struct fsck *f);

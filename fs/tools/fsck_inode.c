@@ -119,12 +119,6 @@ static bool check_zeroes(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 		memset(raw->i_root, 0, sizeof(raw->i_root));
 		dirty = true;
 	}
-	if (raw->i_blocks && (special || is_inline(raw)) &&
-	    problem(f, SAFE, "inode %" PRIu64 ": it has 0 blocks, and says %" PRIu64, ino,
-		    le64toh(raw->i_blocks))) {
-		raw->i_blocks = 0;
-		dirty = true;
-	}
 	return dirty;
 }
 
@@ -218,9 +212,9 @@ static bool claim_directory(struct fsck *f, uint64_t ino, const struct refdax_in
 
 /* What the tree of a file, a directory or a long symlink claims. */
 static bool check_blocks(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
-			 struct inode_state *state, bool *lost)
+			 struct inode_state *state, uint64_t xattrs, bool *lost)
 {
-	uint64_t blocks = 0, size = 0;
+	uint64_t blocks = xattrs, size = 0;
 	struct extent_list extents;
 	struct block_list nodes;
 	bool dirty = false, alone = true;
@@ -230,7 +224,7 @@ static bool check_blocks(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
 	what = walk_tree(f, ino, raw, &extents, &nodes);
 	for (i = 0; i < extents.count; i++)
 		size += extents.x[i].count;
-	blocks = nodes.count + size;
+	blocks += nodes.count + size;
 	if (state->type == S_IFLNK >> 12 && !symlink_good(f, ino, raw, &extents)) {
 		*lost = problem(f, LOSSY, "inode %" PRIu64 ": the target of this symbolic link is lost, it is to go",
 				ino);
@@ -280,6 +274,7 @@ static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	uint16_t mode = le16toh(raw->i_mode);
 	bool dirty, bad_crc, lost = false;
 	struct inode_state *state;
+	uint64_t xattrs;
 
 	if (is_zero(raw, sizeof(*raw)))
 		return false;
@@ -308,6 +303,7 @@ static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 		state->flags |= INODE_FOLLOWED;
 	if (raw->i_shift_count)
 		state->flags |= INODE_SHIFTING;
+	dirty |= check_xattrs(f, ino, raw, state, &xattrs);
 	if (S_ISLNK(mode) && is_inline(raw)) {
 		if (!symlink_good(f, ino, raw, NULL)) {
 			lost = problem(f, LOSSY, "inode %" PRIu64 ": the target of this symbolic link is lost, it is to go",
@@ -315,7 +311,14 @@ static bool check_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 			state->type = 0;
 		}
 	} else if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) {
-		dirty |= check_blocks(f, ino, raw, state, &lost);
+		dirty |= check_blocks(f, ino, raw, state, xattrs, &lost);
+	}
+	if ((is_inline(raw) || (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))) &&
+	    state->type && le64toh(raw->i_blocks) != xattrs &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has %" PRIu64 " blocks, and says %" PRIu64, ino,
+		    xattrs, le64toh(raw->i_blocks))) {
+		raw->i_blocks = htole64(xattrs);
+		dirty = true;
 	}
 	if (lost) {
 		memset(raw, 0, sizeof(*raw));
@@ -547,12 +550,17 @@ static void repair_tree(struct fsck *f, uint64_t ino, struct inode_state *state,
 /* Everything is claimed that anything reaches: from here on blocks can be allocated. */
 void repair_trees(struct fsck *f)
 {
+	struct refdax_inode raw;
 	bool full = false;
 	uint64_t ino;
 
 	for (ino = next_inode(f, 0); ino; ino = next_inode(f, ino)) {
 		struct inode_state *state = get_inode(f, ino);
 
+		if (state->flags & INODE_XATTR_SHARED && read_inode(f, ino, &raw)) {
+			repair_xattrs(f, ino, &raw);
+			write_inode(f, ino, &raw);
+		}
 		/* Directories are built anew with their entries. */
 		if (state->flags & (INODE_TREE | INODE_SHARED) && state->type != S_IFDIR >> 12)
 			repair_tree(f, ino, state, &full);

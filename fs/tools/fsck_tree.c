@@ -159,7 +159,7 @@ bool rebuild_tree(struct fsck *f, uint64_t ino, struct refdax_inode *raw,
 
 	if (!build_tree(&b, ino, le32toh(raw->i_generation), raw->i_root, extents, &blocks))
 		return false;
-	raw->i_blocks = htole64(blocks);
+	raw->i_blocks = htole64(blocks + (raw->i_xattr_block ? 1 : 0));
 	f->changed = true;
 	return true;
 }
