@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "mkfs.h"
@@ -168,6 +169,87 @@ static void fill_inode(struct populate *p, uint64_t ino, const struct stat *st,
 	raw->i_crtime = (struct refdax_time) { .t_sec = htole64(p->m->now) };
 }
 
+/* The type and the rest of a name; 0: refdax cannot have it. */
+static uint8_t xattr_type(const char *name, const char **rest)
+{
+	static const struct { const char *prefix; uint8_t type; } types[] = {
+		{ "user.", REFDAX_XATTR_USER },
+		{ "trusted.", REFDAX_XATTR_TRUSTED },
+		{ "security.", REFDAX_XATTR_SECURITY },
+		{ "system.posix_acl_access", REFDAX_XATTR_ACL_ACCESS },
+		{ "system.posix_acl_default", REFDAX_XATTR_ACL_DEFAULT },
+	};
+	size_t i, size;
+
+	for (i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		size = strlen(types[i].prefix);
+		*rest = name + size;
+		if (!strncmp(name, types[i].prefix, size) &&
+		    !**rest == (types[i].type >= REFDAX_XATTR_ACL_ACCESS))
+			return types[i].type;
+	}
+	return 0;
+}
+
+/* Append an entry. False: there is no room. */
+static bool add_xattr(struct refdax_xattr_list *list, size_t room, uint8_t type,
+		      const char *name, const void *value, size_t size)
+{
+	size_t used = le16toh(list->xl_used), name_len = strlen(name);
+	struct refdax_xattr_entry *entry = (void *)(list->xl_data + used);
+
+	if (sizeof(*entry) + name_len + size > room - used)
+		return false;
+	entry->xe_type = type;
+	entry->xe_name_len = name_len;
+	entry->xe_value_len = htole16(size);
+	memcpy(entry->xe_data, name, name_len);
+	memcpy(entry->xe_data + name_len, value, size);
+	list->xl_used = htole16(used + sizeof(*entry) + name_len + size);
+	list->xl_count = htole16(le16toh(list->xl_count) + 1);
+	return true;
+}
+
+/* Into the inode while they fit, then into a block. */
+static void copy_xattrs(struct populate *p, uint64_t ino, const char *path,
+			struct refdax_inode *raw)
+{
+	static char names[65536], value[REFDAX_BLOCK_SIZE];
+	struct refdax_xattr_list *tail = (void *)raw->i_tail;
+	struct refdax_xattr_block *block = zalloc(REFDAX_BLOCK_SIZE);
+	ssize_t size = llistxattr(path, names, sizeof(names)), length;
+	const char *name, *rest;
+
+	if (size < 0 && errno != ENOTSUP)
+		fail(STATUS_FAILED, "cannot read the extended attributes of %s: %s", path,
+		     strerror(errno));
+	for (name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
+		uint8_t type = xattr_type(name, &rest);
+
+		if (!type)
+			continue;
+		length = lgetxattr(path, name, value, sizeof(value));
+		if (length < 0)
+			fail(STATUS_FAILED, "cannot read the extended attribute %s of %s: %s",
+			     name, path, strerror(errno));
+		if (!add_xattr(tail, REFDAX_XATTR_INODE_BYTES, type, rest, value, length) &&
+		    !add_xattr(&block->xb_list, REFDAX_XATTR_BLOCK_BYTES, type, rest, value, length))
+			fail(STATUS_FAILED, "%s has more extended attributes than one block holds",
+			     path);
+	}
+	if (block->xb_list.xl_count) {
+		uint64_t at = allocate_block(p);
+
+		if (!at)
+			no_space(p);
+		build_block(&p->builder, REFDAX_MAGIC_XATTR, at, ino, le32toh(raw->i_generation),
+			    block);
+		raw->i_xattr_block = htole64(at);
+		raw->i_blocks = htole64(le64toh(raw->i_blocks) + 1);
+	}
+	free(block);
+}
+
 static void finish_tree(struct populate *p, uint64_t ino, struct refdax_inode *raw,
 			const struct extent_list *extents)
 {
@@ -175,7 +257,7 @@ static void finish_tree(struct populate *p, uint64_t ino, struct refdax_inode *r
 
 	if (!build_tree(&p->builder, ino, le32toh(raw->i_generation), raw->i_root, extents, &blocks))
 		no_space(p);
-	raw->i_blocks = htole64(blocks);
+	raw->i_blocks = htole64(le64toh(raw->i_blocks) + blocks);
 }
 
 /* As part of the last extent if it can be. */
@@ -366,6 +448,7 @@ static uint64_t make_leaf(struct populate *p, const char *path, const struct sta
 		return ino;
 	ino = new_inode(p);
 	fill_inode(p, ino, st, &raw);
+	copy_xattrs(p, ino, path, &raw);
 	if (S_ISREG(st->st_mode))
 		make_file(p, ino, path, st, &raw);
 	else if (S_ISLNK(st->st_mode))
@@ -378,7 +461,7 @@ static uint64_t make_leaf(struct populate *p, const char *path, const struct sta
 }
 
 static void finish_folder(struct populate *p, struct folder *folder, uint64_t parent,
-			  const struct stat *st)
+			  const char *path, const struct stat *st)
 {
 	struct entry_list *names = &folder->names;
 	struct extent_list extents = { 0 };
@@ -387,6 +470,7 @@ static void finish_folder(struct populate *p, struct folder *folder, uint64_t pa
 	if (names->count)
 		qsort(names->entry, names->count, sizeof(*names->entry), compare_entries);
 	fill_inode(p, folder->ino, st, &raw);
+	copy_xattrs(p, folder->ino, path, &raw);
 	if (folder->subfolders > REFDAX_LINK_MAX - 2)
 		fail(STATUS_FAILED, "a folder in %s has more than %d folders", p->m->options->folder,
 		     REFDAX_LINK_MAX - 2);
@@ -420,7 +504,8 @@ static void visit(struct populate *p, const FTSENT *at)
 		break;
 	case FTS_DP:
 		folder = at->fts_pointer;
-		finish_folder(p, folder, parent ? parent->ino : REFDAX_ROOT_INO, at->fts_statp);
+		finish_folder(p, folder, parent ? parent->ino : REFDAX_ROOT_INO, at->fts_accpath,
+			      at->fts_statp);
 		break;
 	case FTS_F:
 	case FTS_SL:
