@@ -5,6 +5,13 @@
  * A group's spinlock covers the bits of its bitmaps, on disk and in g_busy.
  * Access to the buffer is asked of the journal before it is taken, because
  * that may sleep until a commit has written the buffer out.
+ *
+ * A damaged filesystem may have one block in two places. Where both are data of
+ * files, one overwrites the other. Where one is metadata more is at stake: jbd2
+ * asserts that a buffer which it is given as new is in no transaction, and a
+ * revoke forgets changes that somebody else still needs. So g_metadata knows the blocks
+ * that serve as metadata of an inode: to be one a block must be in use; while it is one
+ * no file has it as data, and nobody but its owner frees it.
  */
 #include <linux/bitmap.h>
 #include <linux/blkdev.h>
@@ -70,7 +77,8 @@ static int refdax_group_load(struct super_block *sb, u32 number)
 	group->g_block_bh = bh;
 	bitmap = (struct refdax_bitmap *)bh->b_data;
 	group->g_busy = kmalloc(sizeof(bitmap->b_bits), GFP_KERNEL);
-	if (!group->g_busy)
+	group->g_metadata = bitmap_zalloc(REFDAX_BLOCKS_PER_GROUP, GFP_KERNEL);
+	if (!group->g_busy || !group->g_metadata)
 		return -ENOMEM;
 	for (i = 0; i < REFDAX_BLOCKS_PER_GROUP; i++) {
 		bool bit = test_bit_le(i, bitmap->b_bits);
@@ -130,9 +138,34 @@ void refdax_groups_free(struct super_block *sb)
 		brelse(sbi->s_groups[i].g_block_bh);
 		brelse(sbi->s_groups[i].g_inode_bh);
 		kfree(sbi->s_groups[i].g_busy);
+		bitmap_free(sbi->s_groups[i].g_metadata);
 	}
 	kvfree(sbi->s_groups);
 	sbi->s_groups = NULL;
+}
+
+/*
+ * A free run of at least 2 MiB, and of up to @want blocks, that a PMD can map: the
+ * block's number has the same remainder in the file and on the device. It ends at a
+ * multiple of 2 MiB of the file if it does not reach what is wanted: a PMD cannot map
+ * what two runs share. Returns its length, 0 if there is none.
+ */
+static u32 refdax_find_huge_run(struct refdax_group *group, u64 logical, u32 want, u32 *found)
+{
+	unsigned long *map = group->g_busy, offset = REFDAX_HUGE - logical % REFDAX_HUGE;
+	u32 end = group->g_blocks, first = group->g_first_data, bit, count;
+
+	bit = bitmap_find_next_zero_area_off(map, end, first, want, REFDAX_HUGE - 1, offset);
+	if (bit >= end)
+		bit = bitmap_find_next_zero_area_off(map, end, first, REFDAX_HUGE, REFDAX_HUGE - 1,
+						     offset);
+	if (bit >= end)
+		return 0;
+	*found = bit;
+	count = find_next_bit(map, min(end, bit + want), bit) - bit;
+	if (count < want)
+		count -= (logical + count) % REFDAX_HUGE;
+	return count;
 }
 
 /*
@@ -147,6 +180,8 @@ static u32 refdax_find_run(struct refdax_group *group, u32 goal, u64 logical, u3
 	unsigned long *map = group->g_busy;
 	u32 end = group->g_blocks, first = group->g_first_data, bit;
 
+	if (want >= REFDAX_HUGE && (goal - logical) % REFDAX_HUGE)
+		goal = 0;
 	if (goal && goal >= first && goal < end && !test_bit(goal, map)) {
 		u32 stop = find_next_bit(map, min(end, goal + want), goal + 1);
 
@@ -155,17 +190,12 @@ static u32 refdax_find_run(struct refdax_group *group, u32 goal, u64 logical, u3
 			return stop - goal;
 		}
 	}
-	/* Equal remainders of the block's number in the file and on the device. */
 	if (want >= REFDAX_HUGE) {
-		bit = bitmap_find_next_zero_area_off(map, end, first, REFDAX_HUGE, REFDAX_HUGE - 1,
-						     REFDAX_HUGE - logical % REFDAX_HUGE);
-		if (bit < end) {
-			*found = bit;
-			return find_next_bit(map, min(end, bit + want), bit) - bit;
-		}
+		u32 count = refdax_find_huge_run(group, logical, want, found);
+
+		if (count || whole)
+			return count;
 	}
-	if (whole && want >= REFDAX_HUGE)
-		return 0;
 	bit = bitmap_find_next_zero_area(map, end, max(first, goal), want, 0);
 	if (bit >= end)
 		bit = bitmap_find_next_zero_area(map, end, first, want, 0);
@@ -273,8 +303,43 @@ int refdax_alloc_blocks(struct jbd2_journal_handle *handle, struct inode *inode,
 	return -ENOSPC;
 }
 
-int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
-		       u32 count)
+static struct refdax_group *refdax_block_group(struct super_block *sb, u64 block, u32 *bit)
+{
+	*bit = block % REFDAX_BLOCKS_PER_GROUP;
+	return &REFDAX_SB(sb)->s_groups[block / REFDAX_BLOCKS_PER_GROUP];
+}
+
+int refdax_claim_metadata(struct super_block *sb, u64 block)
+{
+	struct refdax_group *group;
+	bool in_use;
+	u32 bit;
+
+	if (!refdax_blocks_valid(sb, block, 1))
+		return refdax_damage(sb, "block %llu cannot be metadata of an inode", block);
+	group = refdax_block_group(sb, block, &bit);
+	spin_lock(&group->g_lock);
+	in_use = refdax_disk_bits_set(group, bit, 1);
+	if (in_use)
+		set_bit(bit, group->g_metadata);
+	spin_unlock(&group->g_lock);
+	return in_use ? 0 : refdax_damage(sb, "block %llu is metadata of an inode, and free in the bitmap",
+					  block);
+}
+
+bool refdax_holds_metadata(struct super_block *sb, u64 start, u32 count)
+{
+	struct refdax_group *group;
+	u32 bit;
+
+	/* Without the lock: who makes or reads metadata there later finds the block in use. */
+	group = refdax_block_group(sb, start, &bit);
+	return find_next_bit(group->g_metadata, bit + count, bit) < bit + count;
+}
+
+/* @metadata: they are what g_metadata says they are. */
+static int refdax_free_bits(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
+			    u32 count, bool metadata)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(sb);
 	struct refdax_group *group;
@@ -289,6 +354,9 @@ int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *s
 	err = refdax_journal_write_access(handle, group->g_block_bh);
 	if (err)
 		return err;
+	if (!metadata && refdax_holds_metadata(sb, start, count))
+		return refdax_damage(sb, "blocks %llu to %llu are data of a file, and metadata of another inode",
+				     start, start + count - 1);
 	spin_lock(&group->g_lock);
 	if (!refdax_disk_bits_set(group, bit, count)) {
 		spin_unlock(&group->g_lock);
@@ -296,6 +364,8 @@ int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *s
 				     start, start + count - 1);
 	}
 	refdax_set_disk_bits(group, bit, count, false);
+	if (metadata)
+		clear_bit(bit, group->g_metadata);
 	spin_unlock(&group->g_lock);
 	err = refdax_journal_dirty(handle, sb, group->g_block_bh);
 	if (err)
@@ -304,6 +374,12 @@ int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *s
 	atomic64_add(count, &sbi->s_uncommitted);
 	refdax_journal_defer(handle, sb, start, count);
 	return 0;
+}
+
+int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
+		       u32 count)
+{
+	return refdax_free_bits(handle, sb, start, count, false);
 }
 
 /* Called by the commit thread, which must not sleep on anything a handle may hold. */
@@ -350,12 +426,28 @@ struct buffer_head *refdax_new_metadata(struct jbd2_journal_handle *handle, stru
 	set_buffer_uptodate(bh);
 	refdax_set_verified(bh);
 	unlock_buffer(bh);
+	refdax_claim_metadata(sb, block);
 	inode_add_bytes(inode, REFDAX_BLOCK_SIZE);
 	return bh;
 
 out_free:
 	refdax_free_blocks(handle, sb, block, 1);
 	return ERR_PTR(err);
+}
+
+/* Whether a block that is to be freed is another inode's, which still works with @bh. */
+static int refdax_metadata_owned(struct inode *inode, u64 block, struct buffer_head *bh)
+{
+	const struct refdax_header *header;
+
+	if (!bh || !buffer_uptodate(bh) || !refdax_holds_metadata(inode->i_sb, block, 1))
+		return 0;
+	header = (const struct refdax_header *)bh->b_data;
+	if (le64_to_cpu(header->h_owner) == inode->i_ino &&
+	    le32_to_cpu(header->h_generation) == inode->i_generation)
+		return 0;
+	return refdax_damage(inode->i_sb, "block %llu belongs to inode %llu, and to inode %llu",
+			     block, (u64)inode->i_ino, le64_to_cpu(header->h_owner));
 }
 
 int refdax_free_metadata(struct jbd2_journal_handle *handle, struct inode *inode, u64 block,
@@ -366,9 +458,16 @@ int refdax_free_metadata(struct jbd2_journal_handle *handle, struct inode *inode
 	/* jbd2_journal_revoke() forgets, and cleans, only a buffer that it is given. */
 	if (!bh)
 		bh = sb_find_get_block(inode->i_sb, block);
-	err = refdax_journal_revoke(handle, block, bh);
+	err = refdax_metadata_owned(inode, block, bh);
 	if (!err)
-		err = refdax_free_blocks(handle, inode->i_sb, block, 1);
+		err = refdax_free_bits(handle, inode->i_sb, block, 1, true);
+	if (err) {
+		brelse(bh);
+		return err;
+	}
+	if (bh)
+		refdax_clear_verified(bh);
+	err = refdax_journal_revoke(handle, block, bh);
 	if (!err)
 		inode_sub_bytes(inode, REFDAX_BLOCK_SIZE);
 	return err;

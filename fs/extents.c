@@ -118,7 +118,7 @@ int refdax_path_find(struct inode *inode, u64 key, struct refdax_path *path)
 {
 	struct refdax_node *node = &REFDAX_I(inode)->i_node;
 	struct buffer_head *bh = NULL;
-	u64 low = 0;
+	u64 low = 0, bound = 0;
 	int i;
 
 	path->high = REFDAX_LOGICAL_MAX;
@@ -137,6 +137,13 @@ int refdax_path_find(struct inode *inode, u64 key, struct refdax_path *path)
 			level->pos = 0;
 		else if (level->pos)
 			low = x_logical(&node->n_entries[level->pos]);
+		/* Else two ways could lead to one leaf. */
+		if (low < bound) {
+			refdax_path_release(path);
+			return refdax_damage(inode->i_sb, "inode %llu: an extent node of depth %d has keys below its bound",
+					     (u64)inode->i_ino, n_depth(node));
+		}
+		bound = low;
 		if (level->pos + 1 < n_count(node))
 			path->high = x_logical(&node->n_entries[level->pos + 1]);
 		bh = refdax_read_node(inode, x_physical(&node->n_entries[level->pos]),
@@ -180,6 +187,10 @@ int refdax_lookup(struct inode *inode, u64 logical, u64 count, struct refdax_map
 		map->m_state = x_unwritten(x) ? REFDAX_UNWRITTEN : REFDAX_MAPPED;
 		map->m_physical = x_physical(x) + (logical - x_logical(x));
 		end = x_end(x);
+		if (S_ISREG(inode->i_mode) &&
+		    refdax_holds_metadata(inode->i_sb, map->m_physical, min(count, end - logical)))
+			err = refdax_damage(inode->i_sb, "inode %llu: block %llu of the file is metadata of an inode",
+					    (u64)inode->i_ino, logical);
 	} else {
 		map->m_state = REFDAX_HOLE;
 		map->m_physical = 0;
@@ -189,7 +200,7 @@ int refdax_lookup(struct inode *inode, u64 logical, u64 count, struct refdax_map
 	}
 	map->m_count = min(count, end - logical);
 	refdax_path_release(&path);
-	return 0;
+	return err;
 }
 
 int refdax_map_blocks(struct inode *inode, u64 logical, u64 count, struct refdax_map *map)

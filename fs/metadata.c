@@ -17,6 +17,11 @@ void refdax_set_verified(struct buffer_head *bh)
 	set_buffer_refdax_verified(bh);
 }
 
+void refdax_clear_verified(struct buffer_head *bh)
+{
+	clear_buffer_refdax_verified(bh);
+}
+
 void refdax_msg(struct super_block *sb, const char *level, const char *fmt, ...)
 {
 	struct va_format vaf;
@@ -109,6 +114,14 @@ struct buffer_head *refdax_read_block(struct super_block *sb, u64 block, u32 mag
 		refdax_damage(sb, "block %llu of owner %llu has a wrong %s", block, owner, what);
 		brelse(bh);
 		return ERR_PTR(-EFSCORRUPTED);
+	}
+	if (*fresh && magic != REFDAX_MAGIC_BLOCKS && magic != REFDAX_MAGIC_INODES) {
+		int err = refdax_claim_metadata(sb, block);
+
+		if (err) {
+			brelse(bh);
+			return ERR_PTR(err);
+		}
 	}
 	return bh;
 }

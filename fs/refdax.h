@@ -54,6 +54,8 @@ struct refdax_group {
 	u32 g_free_inodes;
 	u32 g_inode_hint;		/* no free inode below this bit */
 	unsigned long *g_busy;
+	/* Blocks that were read or made as metadata of an inode in this mount: see balloc.c. */
+	unsigned long *g_metadata;
 	struct buffer_head *g_block_bh;	/* both pinned while mounted */
 	struct buffer_head *g_inode_bh;
 };
@@ -167,6 +169,7 @@ void refdax_init_header(struct refdax_header *header, u32 magic, u64 block, u64 
 struct buffer_head *refdax_read_block(struct super_block *sb, u64 block, u32 magic, u64 owner,
 				      u32 generation, bool *fresh);
 void refdax_set_verified(struct buffer_head *bh);
+void refdax_clear_verified(struct buffer_head *bh);
 /* Whether the superblock can be mounted as sb_rdonly() says; takes what it says into the sb_info. */
 int refdax_check_super(struct super_block *sb);
 /* Write the superblock at once. Only while no transaction can have it. */
@@ -338,6 +341,13 @@ int refdax_free_blocks(struct jbd2_journal_handle *handle, struct super_block *s
 		       u32 count);
 /* What refdax_free_blocks() freed in a transaction that has now committed. */
 void refdax_blocks_reusable(struct super_block *sb, u64 start, u32 count);
+/*
+ * A block was read that describes itself as metadata of an inode. 0, or
+ * -EFSCORRUPTED if it is free: then it could be given to somebody else.
+ */
+int refdax_claim_metadata(struct super_block *sb, u64 block);
+/* Whether any block of the range, which is valid, is known to hold metadata of an inode. */
+bool refdax_holds_metadata(struct super_block *sb, u64 start, u32 count);
 /* Allocate a block for metadata of @inode and return it zeroed, with a header, in the handle. */
 struct buffer_head *refdax_new_metadata(struct jbd2_journal_handle *handle, struct inode *inode,
 					u64 goal, u32 magic);
