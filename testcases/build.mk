@@ -19,8 +19,23 @@ WORKLOADS += fs_xattr
 WORKLOAD_SOURCE_fs_xattr := testcases/fs/xattr.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
+# Damages images and checks what fsck.refdax makes of that.
+FS_DAMAGE := $(O)/tests/fs_damage
+FS_DAMAGE_SOURCES := $(wildcard testcases/fs/damage/*.c) fs/tools/common.c
+
 .PHONY: workloads
-workloads: $(WORKLOAD_PROGRAMS)
+workloads: $(WORKLOAD_PROGRAMS) $(FS_DAMAGE)
+
+$(FS_DAMAGE): $(FS_DAMAGE_SOURCES) testcases/fs/damage/damage.h fs/refdax_fs.h fs/tools/common.h
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -o $@ $(FS_DAMAGE_SOURCES)
+
+# fsck.refdax and its relatives with AddressSanitizer and UndefinedBehaviorSanitizer
+.PHONY: tools-sanitized
+tools-sanitized:
+	$(Q)$(MAKE) -C fs tools O=$(abspath $(O))/fs/sanitized V=$(V) \
+		CFLAGS='-O1 -fsanitize=address,undefined -fno-sanitize-recover=all'
 
 define workload_program
 $(O)/tests/$(1): $$(WORKLOAD_SOURCE_$(1))

@@ -147,6 +147,8 @@ const char *super_layout_problem(const struct refdax_super *super)
 	    (last && last < REFDAX_MIN_GROUP(inodes)) ||
 	    blocks < REFDAX_JOURNAL_BLOCK + (uint64_t)journal + REFDAX_MIN_GROUP(inodes))
 		return "describes an impossible layout";
+	if (!(le64toh(super->s_incompat) & REFDAX_INCOMPAT_HASHDIR))
+		return "lacks a feature that every refdax filesystem has";
 	return NULL;
 }
 

@@ -96,10 +96,9 @@ static const char *journal_super_problem(struct fsck *f, const struct jbd2_super
 	    be32toh(super->s_first) != REFDAX_JOURNAL_BLOCK + 1 ||
 	    (start && (start <= REFDAX_JOURNAL_BLOCK || start >= end)))
 		return "describes an impossible layout";
-	if (be32toh(super->s_feature_incompat) & ~INCOMPAT_KNOWN ||
+	if (be32toh(super->s_feature_incompat) != INCOMPAT_KNOWN ||
 	    super->s_feature_compat || super->s_feature_ro_compat || super->s_num_fc_blocks ||
-	    super->s_checksum_type != JBD2_CRC32C ||
-	    !(be32toh(super->s_feature_incompat) & JBD2_INCOMPAT_CSUM_V3))
+	    super->s_checksum_type != JBD2_CRC32C)
 		return "has features that are not refdax's";
 	/* The checksums of the log depend on it. */
 	if (memcmp(super->s_uuid, f->super.s_uuid, sizeof(super->s_uuid)))
@@ -336,6 +335,25 @@ static void replay(struct fsck *f, struct jbd2_super *super)
 	flush_device(f);
 }
 
+/* Nothing is to be replayed: then nothing was committed with a number still to come. */
+static void check_empty_log(struct fsck *f, struct jbd2_super *super)
+{
+	struct log log = {
+		.seed = crc32c(~0U, super->s_uuid, sizeof(super->s_uuid)),
+		.first = be32toh(super->s_first),
+		.end = be32toh(super->s_maxlen),
+		.stop = be32toh(super->s_sequence),
+	};
+
+	look_behind(f, &log);
+	if (log.newest == log.stop - 1 ||
+	    !problem(f, LOSSY, "the journal has transactions up to %u, which its superblock does not know of; they cannot be replayed",
+		     log.newest))
+		return;
+	super->s_sequence = htobe32(log.newest + 2);
+	write_journal_super(f, super);
+}
+
 /*
  * All of it but where the log starts is known. That is believed if what is there
  * begins the transaction that is to come first. Else the log is lost.
@@ -403,6 +421,8 @@ bool check_journal(struct fsck *f)
 	}
 	if (super.s_start)
 		replay(f, &super);
+	else
+		check_empty_log(f, &super);
 	if (super.s_errno &&
 	    problem(f, SAFE, "the journal was aborted in an earlier mount: changes after that are lost")) {
 		super.s_errno = 0;

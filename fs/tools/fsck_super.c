@@ -165,9 +165,19 @@ static const char *judge_super(struct fsck *f, const char *what, struct refdax_s
 		}
 	}
 	*found = find_backup(f, backup);
-	if (!what && *found && !same_layout(super, backup) &&
-	    layout_score(f, backup) > layout_score(f, super))
-		return "disagrees with the bitmaps";
+	if (!what && *found && !same_layout(super, backup)) {
+		int other = layout_score(f, backup), own = layout_score(f, super);
+
+		/*
+		 * Where both fit, one of them counts as blocks or inodes in use what may as
+		 * well not be there.
+		 */
+		if (other > own ||
+		    (other == own && (le64toh(backup->s_blocks) < le64toh(super->s_blocks) ||
+				      le32toh(backup->s_inodes_per_group) <
+					      le32toh(super->s_inodes_per_group))))
+			return "disagrees with the bitmaps";
+	}
 	return what;
 }
 

@@ -52,7 +52,7 @@ static void walk_leaf(struct walk *w, const struct refdax_node *node, uint64_t l
 		if (!blocks_valid(w->f, x.physical, x.count)) {
 			w->what = "an extent lies outside of the data";
 		} else if (x.logical < w->end || x.logical < low || x.logical >= high ||
-			   x.logical >= REFDAX_LOGICAL_MAX) {
+			   high - x.logical < x.count) {
 			w->what = "extents overlap or are not in order";
 		} else if (x.flags & ~REFDAX_EXTENT_UNWRITTEN || (x.flags && !w->regular)) {
 			w->what = "an extent has unknown flags";
