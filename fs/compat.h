@@ -12,8 +12,10 @@
 #include <linux/dax.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -159,11 +161,18 @@ static inline void refdax_vm_flags_set(struct vm_area_struct *vma, unsigned long
 #endif
 }
 
-/* 6.5: splice reads a DAX file with copy_splice_read() by itself. */
+/*
+ * 6.5: filemap_splice_read() replaces generic_file_splice_read(), which goes
+ * through ->read_iter. The new one looks into the page cache itself.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define REFDAX_SPLICE_READ	generic_file_splice_read
+#define refdax_splice_page_cache	generic_file_splice_read
+#define refdax_splice_copy		generic_file_splice_read
+#define REFDAX_SPLICE_TAKES_LOCKS	true
 #else
-#define REFDAX_SPLICE_READ	filemap_splice_read
+#define refdax_splice_page_cache	filemap_splice_read
+#define refdax_splice_copy		copy_splice_read
+#define REFDAX_SPLICE_TAKES_LOCKS	false
 #endif
 
 /* 6.10: file_operations.fop_flags replaces mmap_supported_flags. */
@@ -199,6 +208,110 @@ static inline bool refdax_inode_is_new(struct inode *inode)
 #else
 #define refdax_fileattr	file_kattr
 #endif
+
+/* 6.5: iomap_file_buffered_write() moves ki_pos itself; 6.12: it takes private data as well. */
+static inline ssize_t refdax_buffered_write(struct kiocb *iocb, struct iov_iter *from,
+					    const struct iomap_ops *ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	ssize_t ret = iomap_file_buffered_write(iocb, from, ops);
+
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	return ret;
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return iomap_file_buffered_write(iocb, from, ops);
+#else
+	return iomap_file_buffered_write(iocb, from, ops, NULL);
+#endif
+}
+
+/* 6.3: struct iomap_page_ops is struct iomap_folio_ops. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define refdax_iomap_folio_ops		iomap_page_ops
+#define refdax_folio_ops_field		page_ops
+#else
+#define refdax_iomap_folio_ops		iomap_folio_ops
+#define refdax_folio_ops_field		folio_ops
+#endif
+
+/* 6.9: the bio is inside the ioend ("iomap: move the iomap_sector sector calculation ..."). */
+static inline struct bio *refdax_ioend_bio(struct iomap_ioend *ioend)
+{
+#ifdef REFDAX_HAVE_IOEND_INLINE_BIO
+	return ioend->io_bio;
+#else
+	return &ioend->io_bio;
+#endif
+}
+
+static inline struct iomap_ioend *refdax_bio_ioend(struct bio *bio)
+{
+#ifdef REFDAX_HAVE_IOEND_INLINE_BIO
+	return bio->bi_private;
+#else
+	return iomap_ioend_from_bio(bio);
+#endif
+}
+
+/* 6.9: ->map_blocks is told a length ("iomap: pass the length of the dirty region to ->map_blocks"). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define REFDAX_MAP_BLOCKS_ARGS	struct iomap_writepage_ctx *wpc, struct inode *inode, loff_t offset
+#else
+#define REFDAX_MAP_BLOCKS_ARGS	struct iomap_writepage_ctx *wpc, struct inode *inode, \
+				loff_t offset, unsigned int len
+#endif
+
+/* 6.12: ->write_begin and ->write_end work on folios. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+typedef struct page refdax_write_folio_t;
+#define refdax_to_write_folio(folio)	(&(folio)->page)
+#define refdax_from_write_folio(page)	page_folio(page)
+#else
+typedef struct folio refdax_write_folio_t;
+#define refdax_to_write_folio(folio)	(folio)
+#define refdax_from_write_folio(folio)	(folio)
+#endif
+
+/* 6.10: the page cache of a block device is reached without its inode. */
+static inline struct address_space *refdax_bdev_mapping(struct block_device *bdev)
+{
+#ifdef REFDAX_HAVE_BD_MAPPING
+	return bdev->bd_mapping;
+#else
+	return bdev->bd_inode->i_mapping;
+#endif
+}
+
+/* 6.6: iomap tracks dirty parts of folios. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define REFDAX_DIRTY_FOLIO	filemap_dirty_folio
+#else
+#define REFDAX_DIRTY_FOLIO	iomap_dirty_folio
+#endif
+
+/* 6.8: ->error_remove_page takes a folio, and is called so. */
+#ifdef REFDAX_HAVE_ERROR_REMOVE_FOLIO
+#define REFDAX_ERROR_REMOVE	.error_remove_folio = generic_error_remove_folio
+#else
+#define REFDAX_ERROR_REMOVE	.error_remove_page = generic_error_remove_page
+#endif
+
+/* 6.6: vmf_fs_error(), which block_page_mkwrite_return() was before. */
+static inline vm_fault_t refdax_fault_error(int err)
+{
+	switch (err) {
+	case 0:
+		return VM_FAULT_LOCKED;
+	case -EFAULT:
+	case -EAGAIN:
+		return VM_FAULT_NOPAGE;
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
 
 /*
  * 6.6: ->huge_fault and dax_iomap_fault() take an order instead of an enum

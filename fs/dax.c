@@ -45,9 +45,6 @@
 #include "refdax.h"
 #include "trace.h"
 
-/* One step of a big write or fallocate: bounds the time that a handle stays open. */
-#define REFDAX_ALLOC_MAX	1024
-
 /* The blocks are on the medium with the next flush of the device's cache. */
 int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count)
 {
@@ -65,8 +62,8 @@ int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count)
 	return err;
 }
 
-static void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct refdax_map *map,
-			      unsigned int flags)
+void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct refdax_map *map,
+		       unsigned int flags)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
 	struct refdax_inode_info *ri = REFDAX_I(inode);
@@ -92,39 +89,14 @@ static void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct r
 			 map->m_new, flags);
 }
 
-/* For write(2): i_rwsem is held exclusively, no entry lock, no handle. */
-static int refdax_allocate_for_write(struct inode *inode, u64 logical, u64 count,
-				     struct refdax_map *map)
+/* What the write in progress has allocated, for those fixes that look at it afterwards. */
+static void refdax_note_new(struct inode *inode, const struct refdax_map *map)
 {
 	struct refdax_inode_info *ri = REFDAX_I(inode);
-	struct super_block *sb = inode->i_sb;
-	struct jbd2_journal_handle *handle;
-	int err, err2, retries = 0;
 
-	/* Lock order, see above: jbd2 handle > i_extent_sem. */
-	do {
-		handle = refdax_journal_start(inode, REFDAX_ALLOC_CREDITS, REFDAX_UNMAP_REVOKES);
-		if (IS_ERR(handle))
-			return PTR_ERR(handle);
-		err = 0;
-		/* Blocks behind the end: after a power cut the orphan list frees them. */
-		if (((logical + count) << REFDAX_BLOCK_BITS) > i_size_read(inode))
-			err = refdax_orphan_add(handle, inode);
-		if (!err)
-			err = refdax_map_allocate(handle, inode, logical, count, REFDAX_MAPPED, map);
-		err2 = refdax_journal_stop(inode, handle);
-		if (!err)
-			err = err2;
-		/* What is free but not reusable yet may suffice. */
-	} while (err == -ENOSPC && retries++ < 2 &&
-		 atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb));
-
-	if (!err && map->m_new) {
-		if (ri->i_new_first > ri->i_new_last)
-			ri->i_new_first = map->m_logical;
-		ri->i_new_last = map->m_logical + map->m_count - 1;
-	}
-	return err;
+	if (ri->i_new_first > ri->i_new_last)
+		ri->i_new_first = map->m_logical;
+	ri->i_new_last = map->m_logical + map->m_count - 1;
 }
 
 static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
@@ -145,7 +117,9 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 			err = refdax_map_allocate(refdax_journal_current(), inode, logical, count,
 						  REFDAX_MAPPED, &map);
 		else
-			err = refdax_allocate_for_write(inode, logical, count, &map);
+			err = refdax_allocate_for_write(inode, logical, count, REFDAX_MAPPED, &map);
+		if (!err && map.m_new && !(flags & IOMAP_FAULT))
+			refdax_note_new(inode, &map);
 	}
 	if (!err)
 		refdax_fill_iomap(inode, iomap, &map, flags);
@@ -224,16 +198,59 @@ out:
 	return ret;
 }
 
+#ifdef REFDAX_LAB
+/*
+ * The bug fault_mode_unlocked: S_DAX is asked, with nothing held, and not the VMA.
+ * Whether the fault was for the page cache; then *@ret is its result.
+ */
+static bool refdax_fault_mode(struct vm_fault *vmf, bool mkwrite, vm_fault_t *ret)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	bool dax = IS_DAX(inode);
+
+	/* Held: the mmap_lock or the VMA's. */
+	refdax_gate(inode->i_sb, REFDAX_GATE_FAULT_MODE);
+	if (dax || !refdax_bug(inode->i_sb, REFDAX_BUG_FAULT_MODE_UNLOCKED))
+		return false;
+	/* The page table still has a DAX page: the page cache knows nothing of it. */
+	if (mkwrite)
+		*ret = vmf->page ? refdax_cache_vm_ops.page_mkwrite(vmf) : VM_FAULT_SIGBUS;
+	else
+		*ret = filemap_fault(vmf);
+	return true;
+}
+#else
+static bool refdax_fault_mode(struct vm_fault *vmf, bool mkwrite, vm_fault_t *ret)
+{
+	return false;
+}
+#endif
+
 static vm_fault_t refdax_dax_fault(struct vm_fault *vmf)
 {
+	vm_fault_t ret;
+
+	if (refdax_fault_mode(vmf, false, &ret))
+		return ret;
+	return refdax_dax_huge_fault(vmf, REFDAX_ORDER_PTE);
+}
+
+static vm_fault_t refdax_dax_mkwrite(struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	if (refdax_fault_mode(vmf, true, &ret))
+		return ret;
 	return refdax_dax_huge_fault(vmf, REFDAX_ORDER_PTE);
 }
 
 const struct vm_operations_struct refdax_dax_vm_ops = {
 	.fault		= refdax_dax_fault,
 	.huge_fault	= refdax_dax_huge_fault,
-	.page_mkwrite	= refdax_dax_fault,
-	.pfn_mkwrite	= refdax_dax_fault,
+	.page_mkwrite	= refdax_dax_mkwrite,
+	.pfn_mkwrite	= refdax_dax_mkwrite,
+	.open		= refdax_vma_open,
+	.close		= refdax_vma_close,
 };
 
 /*
@@ -242,19 +259,8 @@ const struct vm_operations_struct refdax_dax_vm_ops = {
 
 ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret;
+	ssize_t ret = dax_iomap_rw(iocb, to, &refdax_dax_iomap_ops);
 
-	if (!iov_iter_count(to))
-		return 0;
-	if (iocb->ki_flags & IOCB_NOWAIT) {
-		if (!inode_trylock_shared(inode))
-			return -EAGAIN;
-	} else {
-		inode_lock_shared(inode);
-	}
-	ret = dax_iomap_rw(iocb, to, &refdax_dax_iomap_ops);
-	inode_unlock_shared(inode);
 	file_accessed(iocb->ki_filp);
 	return ret;
 }
@@ -340,63 +346,15 @@ static void refdax_drop_dirty(struct inode *inode, u64 first, u64 last)
 }
 #endif
 
-/*
- * The write wanted to grow the file up to @end and is over; @complete: it wrote
- * all it was asked to. Under i_rwsem. Ends what refdax_allocate_for_write() began.
- */
-static int refdax_write_extend(struct inode *inode, loff_t end, bool complete)
-{
-	struct jbd2_journal_handle *handle;
-	int err, err2;
-
-	if (end > i_size_read(inode))
-		i_size_write(inode, end);
-	else if (list_empty(&REFDAX_I(inode)->i_orphan))
-		return 0;
-	/* Blocks behind the end that it did not get to: nobody can have mapped them. */
-	if (!complete) {
-		err = refdax_free_beyond_eof(inode);
-		if (err)
-			return err;
-	}
-	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS + REFDAX_INODE_CREDITS, 0);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
-	err = refdax_orphan_done(handle, inode);
-	if (!err)
-		err = refdax_inode_update_data(handle, inode);
-	err2 = refdax_journal_stop(inode, handle);
-	return err ?: err2;
-}
-
-/* With i_rwsem held. Lock order, see above: i_rwsem > invalidate_lock. */
-static ssize_t refdax_dax_write_locked(struct kiocb *iocb, struct iov_iter *from)
+/* Lock order, see above: i_rwsem > invalidate_lock. */
+ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct refdax_inode_info *ri = REFDAX_I(inode);
 	struct super_block *sb = inode->i_sb;
 	enum refdax_write_fix fix = READ_ONCE(REFDAX_SB(sb)->s_write_fix);
-	loff_t size = i_size_read(inode), pos;
-	size_t count;
 	ssize_t ret;
 	int err;
-
-	ret = generic_write_checks(iocb, from);
-	if (ret <= 0)
-		return ret;
-	pos = iocb->ki_pos;
-	count = iov_iter_count(from);
-	if ((iocb->ki_flags & IOCB_NOWAIT) && pos + count > size)
-		return -EAGAIN;
-	err = kiocb_modified(iocb);
-	if (err)
-		return err;
-	/* What a mapping stored behind the end must not become part of the file. */
-	if (pos > size) {
-		err = dax_truncate_page(inode, size, NULL, &refdax_dax_iomap_ops);
-		if (err)
-			return err;
-	}
 
 	ri->i_new_first = 1;
 	ri->i_new_last = 0;
@@ -416,34 +374,6 @@ static ssize_t refdax_dax_write_locked(struct kiocb *iocb, struct iov_iter *from
 		if (refdax_bug(sb, REFDAX_BUG_DROP_DIRTY))
 			refdax_drop_dirty(inode, ri->i_new_first, ri->i_new_last);
 	}
-	if (pos + count > size) {
-		err = refdax_write_extend(inode, iocb->ki_pos, ret == count);
-		if (err)
-			ret = err;
-	}
-	return ret;
-}
-
-ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret;
-
-	trace_refdax_write_enter(inode, iocb->ki_pos, iov_iter_count(from));
-	if (iocb->ki_flags & IOCB_NOWAIT) {
-		if (!inode_trylock(inode)) {
-			ret = -EAGAIN;
-			goto out;
-		}
-	} else {
-		inode_lock(inode);
-	}
-	ret = refdax_dax_write_locked(iocb, from);
-	inode_unlock(inode);
-	if (ret > 0)
-		ret = generic_write_sync(iocb, ret);
-out:
-	trace_refdax_write_exit(inode, ret);
 	return ret;
 }
 
@@ -458,13 +388,26 @@ static int refdax_dax_writepages(struct address_space *mapping, struct writeback
 				      wbc->range_end == LLONG_MAX ? 0 :
 				      wbc->range_end - wbc->range_start + 1);
 	percpu_down_read(&sbi->s_writepages_rwsem);
+	/* Held: s_writepages_rwsem shared, so flips must wait. */
+	refdax_gate(inode->i_sb, REFDAX_GATE_WRITEPAGES_ENTER);
 	err = dax_writeback_mapping_range(mapping, sbi->s_daxdev, wbc);
 	percpu_up_read(&sbi->s_writepages_rwsem);
 	trace_refdax_writepages_exit(inode, err);
 	return err;
 }
 
+#ifdef REFDAX_LAB
+/* Bugs let page cache reads come here, which would call a NULL pointer. */
+static int refdax_dax_read_folio(struct file *file, struct folio *folio)
+{
+	return iomap_read_folio(folio, &refdax_cache_iomap_ops);
+}
+#else
+#define refdax_dax_read_folio	NULL
+#endif
+
 const struct address_space_operations refdax_dax_aops = {
+	.read_folio	= refdax_dax_read_folio,
 	.writepages	= refdax_dax_writepages,
 	.dirty_folio	= noop_dirty_folio,
 };

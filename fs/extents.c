@@ -178,6 +178,7 @@ int refdax_lookup(struct inode *inode, u64 logical, u64 count, struct refdax_map
 
 	map->m_logical = logical;
 	map->m_new = false;
+	map->m_seq = REFDAX_I(inode)->i_map_seq;
 	err = refdax_path_find(inode, logical, &path);
 	if (err)
 		return err;

@@ -11,8 +11,6 @@
 
 #include "refdax.h"
 
-#include "refdax.h"
-
 /* One node on the way from the root to a leaf. */
 struct refdax_level {
 	struct buffer_head *bh;		/* NULL: the root, in the inode */
@@ -102,6 +100,13 @@ static inline void refdax_node_delete(struct refdax_node *node, int pos)
 
 	memmove(x, x + 1, (n_count(node) - pos - 1) * sizeof(*x));
 	le16_add_cpu(&node->n_count, -1);
+}
+
+/* Something moved, changed its state or went: maps that were looked up before are stale. */
+static inline unsigned int refdax_map_changed(struct refdax_inode_info *ri)
+{
+	WRITE_ONCE(ri->i_map_seq, ri->i_map_seq + 1);
+	return ri->i_map_seq;
 }
 
 /* extents.c */

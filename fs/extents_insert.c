@@ -221,14 +221,25 @@ static u64 refdax_goal(struct inode *inode, u64 logical)
 static int refdax_fill_hole(struct jbd2_journal_handle *handle, struct inode *inode,
 			    enum refdax_map_state state, struct refdax_map *map)
 {
+	u32 count = min_t(u64, map->m_count, REFDAX_EXTENT_MAX), got;
 	struct super_block *sb = inode->i_sb;
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
 	u64 start;
-	u32 got;
 	int err;
 
+	/*
+	 * Keep some for nodes: data in the page cache has its blocks, but is
+	 * lost if its writeback cannot make them written ones.
+	 */
+	if (percpu_counter_compare(&sbi->s_free_blocks, sbi->s_reserved_blocks + count) < 0) {
+		s64 left = percpu_counter_sum(&sbi->s_free_blocks) - sbi->s_reserved_blocks;
+
+		if (left <= 0)
+			return -ENOSPC;
+		count = min_t(u64, count, left);
+	}
 	err = refdax_alloc_blocks(handle, inode, refdax_goal(inode, map->m_logical),
-				  map->m_logical, min_t(u64, map->m_count, REFDAX_EXTENT_MAX),
-				  &start, &got);
+				  map->m_logical, count, &start, &got);
 	if (err)
 		return err;
 	/*
@@ -237,6 +248,8 @@ static int refdax_fill_hole(struct jbd2_journal_handle *handle, struct inode *in
 	 */
 	if (state == REFDAX_MAPPED)
 		err = refdax_zero_blocks(sb, start, got);
+	else
+		clean_bdev_aliases(sb->s_bdev, start, got);
 	if (!err)
 		err = refdax_insert(handle, inode, map->m_logical, start, got,
 				    state == REFDAX_MAPPED ? 0 : REFDAX_EXTENT_UNWRITTEN);
@@ -270,6 +283,31 @@ int refdax_map_allocate(struct jbd2_journal_handle *handle, struct inode *inode,
 	if (!err) {
 		map->m_state = state;
 		map->m_new = true;
+		map->m_seq = refdax_map_changed(ri);
+	}
+	/* After a failure as well: nodes may have been split. */
+	err2 = refdax_inode_update_data(handle, inode);
+	if (!err)
+		err = err2;
+out:
+	up_write(&ri->i_extent_sem);
+	return err;
+}
+
+int refdax_map_written(struct jbd2_journal_handle *handle, struct inode *inode, u64 logical,
+		       u64 count, struct refdax_map *map)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	int err, err2;
+
+	down_write(&ri->i_extent_sem);
+	err = refdax_lookup(inode, logical, count, map);
+	if (err || map->m_state != REFDAX_UNWRITTEN)
+		goto out;
+	err = refdax_convert(handle, inode, logical, map->m_count);
+	if (!err) {
+		map->m_state = REFDAX_MAPPED;
+		map->m_seq = refdax_map_changed(ri);
 	}
 	/* After a failure as well: nodes may have been split. */
 	err2 = refdax_inode_update_data(handle, inode);

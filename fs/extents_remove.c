@@ -96,13 +96,19 @@ static int refdax_cut(struct jbd2_journal_handle *handle, struct inode *inode,
 	return refdax_level_dirty(handle, inode, leaf);
 }
 
+/* Whether each block needs a revoke of its own, when it is freed: what the journal may hold. */
+static bool refdax_needs_revoke(struct inode *inode)
+{
+	return !S_ISREG(inode->i_mode) || REFDAX_I(inode)->i_data_mode == REFDAX_MODE_JOURNAL;
+}
+
 /* Free the blocks of a stretch that has just been taken out of the tree. */
 static int refdax_free_stretch(struct jbd2_journal_handle *handle, struct inode *inode,
 			       u64 physical, u32 count)
 {
 	int err = 0;
 
-	if (S_ISREG(inode->i_mode)) {
+	if (!refdax_needs_revoke(inode)) {
 		err = refdax_free_blocks(handle, inode->i_sb, physical, count);
 		if (!err)
 			inode_sub_bytes(inode, (loff_t)count << REFDAX_BLOCK_BITS);
@@ -128,8 +134,7 @@ static int refdax_unmap_one(struct jbd2_journal_handle *handle, struct inode *in
 	x = refdax_path_extent(&path);
 	start = max(first, x_logical(x));
 	stop = min(end, x_end(x));
-	/* Each block of a directory needs a revoke of its own. */
-	if (!S_ISREG(inode->i_mode) && stop - start > REFDAX_UNMAP_REVOKES)
+	if (refdax_needs_revoke(inode) && stop - start > REFDAX_UNMAP_REVOKES)
 		start = stop - REFDAX_UNMAP_REVOKES;
 	physical = x_physical(x) + (start - x_logical(x));
 
@@ -154,6 +159,7 @@ int refdax_unmap_blocks(struct jbd2_journal_handle *handle, struct inode *inode,
 		more = refdax_unmap_one(handle, inode, first, end);
 	while (more > 0 && refdax_journal_has(handle, REFDAX_UNMAP_CREDITS,
 					      2 * REFDAX_UNMAP_REVOKES));
+	refdax_map_changed(ri);
 	err = refdax_inode_update_data(handle, inode);
 	up_write(&ri->i_extent_sem);
 	return more < 0 ? more : err ?: more;

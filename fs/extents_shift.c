@@ -178,6 +178,7 @@ static int refdax_shift_all(struct inode *inode, bool up, u64 first)
 				    refdax_shift_down(handle, inode);
 		while (more > 0 && refdax_journal_has(handle, REFDAX_SHIFT_CREDITS +
 						      REFDAX_INODE_CREDITS, 0));
+		refdax_map_changed(ri);
 		up_write(&ri->i_extent_sem);
 		err = refdax_inode_update_data(handle, inode);
 		if (more < 0)
@@ -209,7 +210,7 @@ static int refdax_shift_begin(struct inode *inode, u64 from, u64 count, loff_t s
 	if (!err) {
 		ri->i_shift_from = from;
 		ri->i_shift_count = count;
-		i_size_write(inode, size);
+		refdax_set_sizes(inode, size);
 		err = refdax_inode_update_data(handle, inode);
 	}
 	err2 = refdax_journal_stop(inode, handle);
@@ -228,7 +229,7 @@ static int refdax_shift_end(struct inode *inode, loff_t size)
 		return PTR_ERR(handle);
 	ri->i_shift_from = 0;
 	ri->i_shift_count = 0;
-	i_size_write(inode, size);
+	refdax_set_sizes(inode, size);
 	err = refdax_orphan_done(handle, inode);
 	if (!err)
 		err = refdax_inode_update_data(handle, inode);
@@ -303,6 +304,7 @@ int refdax_insert_blocks(struct inode *inode, u64 first, u64 count, loff_t size)
 	}
 	down_write(&ri->i_extent_sem);
 	err = refdax_split_extent(handle, inode, first);
+	refdax_map_changed(ri);
 	/* After a failure as well: nodes may have been split. */
 	err2 = refdax_inode_update_data(handle, inode);
 	up_write(&ri->i_extent_sem);

@@ -22,14 +22,19 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 	err = refdax_break_layouts(inode, start, end - 1);
 	if (err)
 		goto out;
+	/* Dirty data that goes may be what the size on disk was to follow. */
+	if (REFDAX_I(inode)->i_data_mode == REFDAX_MODE_CACHE)
+		err = filemap_write_and_wait_range(inode->i_mapping, start, end - 1);
+	if (err)
+		goto out;
 	if (first > last) {
-		err = dax_zero_range(inode, start, end - start, NULL, &refdax_dax_iomap_ops);
+		err = refdax_zero_range(inode, start, end - start);
 		goto out;
 	}
 	if (start < first)
-		err = dax_zero_range(inode, start, first - start, NULL, &refdax_dax_iomap_ops);
+		err = refdax_zero_range(inode, start, first - start);
 	if (!err && last < end)
-		err = dax_zero_range(inode, last, end - last, NULL, &refdax_dax_iomap_ops);
+		err = refdax_zero_range(inode, last, end - last);
 	if (err || first == last)
 		goto out;
 	truncate_pagecache_range(inode, first, last - 1);
@@ -68,8 +73,10 @@ static int refdax_shift(struct inode *inode, int mode, loff_t start, loff_t len)
 
 	filemap_invalidate_lock(mapping);
 	err = refdax_break_layouts(inode, start, LLONG_MAX);
+	/* From the size on disk as well, if that is behind: it is about to pass what waits. */
 	if (!err)
-		err = filemap_write_and_wait_range(mapping, start, LLONG_MAX);
+		err = filemap_write_and_wait_range(mapping, min(start, REFDAX_I(inode)->i_disk_size),
+						   LLONG_MAX);
 	if (err)
 		goto out;
 	truncate_pagecache(inode, start);
@@ -118,14 +125,17 @@ static int refdax_grow(struct inode *inode, loff_t size)
 	struct jbd2_journal_handle *handle;
 	int err, err2;
 
-	/* What a mapping stored behind the end must not become part of the file. */
-	err = dax_truncate_page(inode, i_size_read(inode), NULL, &refdax_dax_iomap_ops);
+	/* The size on disk is about to pass what waits for writeback. */
+	err = filemap_write_and_wait_range(inode->i_mapping, REFDAX_I(inode)->i_disk_size,
+					   LLONG_MAX);
+	if (!err)
+		err = refdax_zero_tail(inode, size);
 	if (err)
 		return err;
 	handle = refdax_journal_start(inode, REFDAX_INODE_CREDITS, 0);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
-	i_size_write(inode, size);
+	refdax_set_sizes(inode, size);
 	err = refdax_inode_update_data(handle, inode);
 	err2 = refdax_journal_stop(inode, handle);
 	return err ?: err2;
@@ -146,6 +156,7 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 
 	trace_refdax_fallocate_enter(inode, offset, len);
 	inode_lock(inode);
+	inode_dio_wait(inode);
 	err = 0;
 	if (mode & FALLOC_FL_INSERT_RANGE)
 		err = inode_newsize_ok(inode, i_size_read(inode) + len);
@@ -161,6 +172,9 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 		err = refdax_preallocate(inode, offset, end);
 	if (!err && !shift && !(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
 		err = refdax_grow(inode, end);
+	/* Edges that were zeroed may be in the page cache. */
+	if (!err && (IS_SYNC(inode) || (file->f_flags & O_DSYNC)))
+		err = filemap_write_and_wait_range(inode->i_mapping, offset, end - 1);
 	if (!err && (IS_SYNC(inode) || (file->f_flags & O_DSYNC)))
 		err = refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);
 	inode_unlock(inode);

@@ -133,9 +133,14 @@ struct inode *refdax_new_inode(struct jbd2_journal_handle *handle, struct refdax
 	inode->i_rdev = rdev;
 	ri->i_parent = S_ISDIR(mode) ? dir->i_ino : 0;
 	ri->i_flags = REFDAX_I(dir)->i_flags & (REFDAX_FL_SYNC | REFDAX_FL_NOATIME |
-						REFDAX_FL_NODUMP | REFDAX_FL_DIRSYNC);
+						REFDAX_FL_NODUMP | REFDAX_FL_DIRSYNC |
+						REFDAX_FL_JOURNAL_DATA | REFDAX_FL_DAX);
 	if (!S_ISDIR(mode))
 		ri->i_flags &= ~REFDAX_FL_DIRSYNC;
+	if (!S_ISDIR(mode) && !S_ISREG(mode))
+		ri->i_flags &= ~(REFDAX_FL_JOURNAL_DATA | REFDAX_FL_DAX);
+	if (S_ISREG(mode))
+		ri->i_data_mode = refdax_mode_wanted(inode, ri->i_flags);
 	refdax_init_root(inode);
 	refdax_set_vfs_flags(inode);
 

@@ -58,7 +58,7 @@ void refdax_set_vfs_flags(struct inode *inode)
 		vfs |= S_NOATIME;
 	if (flags & REFDAX_FL_DIRSYNC)
 		vfs |= S_DIRSYNC;
-	if (S_ISREG(inode->i_mode))
+	if (S_ISREG(inode->i_mode) && REFDAX_I(inode)->i_data_mode == REFDAX_MODE_DAX)
 		vfs |= S_DAX;
 	inode_set_flags(inode, vfs, S_SYNC | S_APPEND | S_IMMUTABLE | S_NOATIME | S_DIRSYNC |
 			S_DAX);
@@ -70,7 +70,7 @@ void refdax_set_inode_operations(struct inode *inode)
 	case S_IFREG:
 		inode->i_op = &refdax_file_inode_operations;
 		inode->i_fop = &refdax_file_operations;
-		inode->i_mapping->a_ops = &refdax_dax_aops;
+		refdax_mode_set(inode, REFDAX_I(inode)->i_data_mode);
 		break;
 	case S_IFDIR:
 		inode->i_op = &refdax_dir_inode_operations;
@@ -178,6 +178,9 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 	ri->i_next_orphan = le64_to_cpu(raw->i_next_orphan);
 	ri->i_xattr_block = le64_to_cpu(raw->i_xattr_block);
 	memcpy(ri->i_root, raw->i_root, sizeof(ri->i_root));
+	ri->i_disk_size = inode->i_size;
+	if (S_ISREG(inode->i_mode))
+		ri->i_data_mode = refdax_mode_wanted(inode, ri->i_flags);
 	refdax_set_vfs_flags(inode);
 	/*
 	 * It may have left memory with changes that are not committed yet;
@@ -258,7 +261,8 @@ static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *
 	raw->i_gid = cpu_to_le32(i_gid_read(inode));
 	raw->i_nlink = cpu_to_le32(inode->i_nlink);
 	raw->i_generation = cpu_to_le32(inode->i_generation);
-	raw->i_size = cpu_to_le64(i_size_read(inode));
+	raw->i_size = cpu_to_le64(S_ISREG(inode->i_mode) ?
+				  min(ri->i_disk_size, i_size_read(inode)) : i_size_read(inode));
 	raw->i_blocks = cpu_to_le64(inode_get_bytes(inode) >> REFDAX_BLOCK_BITS);
 	raw->i_flags = cpu_to_le32(ri->i_flags);
 	raw->i_rdev = cpu_to_le32(new_encode_dev(inode->i_rdev));
@@ -283,6 +287,31 @@ static int refdax_store_inode(struct jbd2_journal_handle *handle, struct inode *
 out:
 	brelse(bh);
 	return err;
+}
+
+void refdax_set_sizes(struct inode *inode, loff_t size)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+
+	spin_lock(&ri->i_raw_lock);
+	i_size_write(inode, size);
+	ri->i_disk_size = size;
+	spin_unlock(&ri->i_raw_lock);
+}
+
+bool refdax_disk_size_reached(struct inode *inode, loff_t end)
+{
+	struct refdax_inode_info *ri = REFDAX_I(inode);
+	bool more;
+
+	spin_lock(&ri->i_raw_lock);
+	/* A truncate may have been faster than the end of the I/O. */
+	end = min(end, i_size_read(inode));
+	more = end > ri->i_disk_size;
+	if (more)
+		ri->i_disk_size = end;
+	spin_unlock(&ri->i_raw_lock);
+	return more;
 }
 
 int refdax_inode_update(struct jbd2_journal_handle *handle, struct inode *inode)
@@ -358,17 +387,25 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 	int err, err2;
 
 	trace_refdax_truncate_enter(inode, old, size);
+	inode_dio_wait(inode);
+	/* The size on disk is about to pass what waits for writeback. */
+	if (REFDAX_I(inode)->i_disk_size < min(old, size)) {
+		err = filemap_write_and_wait_range(mapping, REFDAX_I(inode)->i_disk_size, old - 1);
+		if (err)
+			goto out_unlocked;
+	}
 	filemap_invalidate_lock(mapping);
 	/* Blocks may go only when nobody does DMA to them any more. */
 	err = refdax_break_layouts(inode, min(old, size), LLONG_MAX);
 	if (err)
 		goto out;
-	/* What a mapping stored behind the end must not become part of the file. */
-	if (size > old) {
-		err = dax_truncate_page(inode, old, NULL, &refdax_dax_iomap_ops);
-		if (err)
-			goto out;
-	}
+	if (size > old)
+		err = refdax_zero_tail(inode, size);
+	/* The page cache cannot be changed behind i_size, other data must not be before it. */
+	else if (REFDAX_I(inode)->i_data_mode == REFDAX_MODE_CACHE)
+		err = refdax_zero_range(inode, size, round_up(size, REFDAX_BLOCK_SIZE) - size);
+	if (err)
+		goto out;
 
 	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS, 0);
 	if (IS_ERR(handle)) {
@@ -380,7 +417,7 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 		orphan = !err;
 	}
 	if (!err) {
-		i_size_write(inode, size);
+		refdax_set_sizes(inode, size);
 		inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 		err = refdax_inode_update_data(handle, inode);
 	}
@@ -391,7 +428,8 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 		goto out;
 
 	truncate_pagecache(inode, size);
-	err = dax_truncate_page(inode, size, NULL, &refdax_dax_iomap_ops);
+	if (REFDAX_I(inode)->i_data_mode != REFDAX_MODE_CACHE)
+		err = refdax_zero_range(inode, size, round_up(size, REFDAX_BLOCK_SIZE) - size);
 	/* Even with the same size: blocks may have been allocated behind the end. */
 	err2 = refdax_free_beyond_eof(inode);
 	if (!err)
@@ -409,6 +447,7 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 		err = err2;
 out:
 	filemap_invalidate_unlock(mapping);
+out_unlocked:
 	trace_refdax_truncate_exit(inode, err);
 	return err;
 }
@@ -452,6 +491,7 @@ int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct k
 		stat->attributes |= STATX_ATTR_IMMUTABLE;
 	if (ri->i_flags & REFDAX_FL_NODUMP)
 		stat->attributes |= STATX_ATTR_NODUMP;
+	/* STATX_ATTR_DAX: refdax_fillattr()'s caller in the VFS, for every filesystem. */
 	stat->attributes_mask |= STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
 	return 0;
 }
@@ -470,6 +510,7 @@ void refdax_evict_inode(struct inode *inode)
 
 	refdax_break_layouts_final(inode);
 	truncate_inode_pages_final(&inode->i_data);
+	refdax_lab_evict(inode);
 	if (!delete) {
 		/* Only a truncate that failed can have left it there. */
 		if (!list_empty(&REFDAX_I(inode)->i_orphan))

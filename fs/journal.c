@@ -230,6 +230,13 @@ int refdax_journal_dirty(handle_t *handle, struct super_block *sb, struct buffer
 	return jbd2_journal_dirty_metadata(handle, bh);
 }
 
+int refdax_journal_dirty_data(handle_t *handle, struct buffer_head *bh)
+{
+	/* It may have been metadata with a checksum in an earlier life. */
+	jbd2_journal_set_triggers(bh, NULL);
+	return jbd2_journal_dirty_metadata(handle, bh);
+}
+
 int refdax_journal_dirty_raw(handle_t *handle, struct buffer_head *bh)
 {
 	return jbd2_journal_dirty_metadata(handle, bh);
@@ -331,6 +338,29 @@ int refdax_journal_force(struct super_block *sb)
 	return journal ? jbd2_journal_force_commit(journal) : 0;
 }
 
+void refdax_journal_lock(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	if (journal)
+		jbd2_journal_lock_updates(journal);
+}
+
+int refdax_journal_flush_locked(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	return journal ? jbd2_journal_flush(journal, 0) : 0;
+}
+
+void refdax_journal_unlock(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	if (journal)
+		jbd2_journal_unlock_updates(journal);
+}
+
 /* Empty the journal: the device then holds a clean filesystem. The VFS keeps writers out. */
 int refdax_journal_freeze(struct super_block *sb)
 {
@@ -339,8 +369,8 @@ int refdax_journal_freeze(struct super_block *sb)
 
 	if (!journal)
 		return 0;
-	jbd2_journal_lock_updates(journal);
-	err = jbd2_journal_flush(journal, 0);
-	jbd2_journal_unlock_updates(journal);
+	refdax_journal_lock(sb);
+	err = refdax_journal_flush_locked(sb);
+	refdax_journal_unlock(sb);
 	return err;
 }

@@ -69,6 +69,46 @@ static const struct {
 		"drop_dirty",
 		"a write that allocated over a hole invalidates the range once more and drops entries that a fault has made dirty meanwhile; found 2016, fixed in 4.10 by c6dcf52c23d2 (mm: Invalidate DAX radix tree entries only if appropriate)",
 	},
+	[REFDAX_BUG_FLIP_UNLOCKED] = {
+		"flip_unlocked",
+		"a flip of S_DAX or journalling does not exclude page faults; ext4 until 2017 (\"ext4: prevent data corruption with journaling + DAX\")",
+	},
+	[REFDAX_BUG_FLIP_NO_WRITEBACK] = {
+		"flip_no_writeback",
+		"a flip writes nothing back: dirty pages of the old mode stay behind, and a DAX fault meets them; ext4 until 2017",
+	},
+	[REFDAX_BUG_FLIP_NO_INVALIDATE] = {
+		"flip_no_invalidate",
+		"a flip leaves clean pages, or DAX entries, of the old mode in the mapping, which then hide what the new mode writes; ext4 until 2017",
+	},
+	[REFDAX_BUG_FLIP_MAPPED] = {
+		"flip_mapped",
+		"a flip does not care that the file is mapped: page tables and VMAs of the old mode stay in use; ext4 until 2017, xfs until 742d84290739 (xfs: disable per-inode DAX flag)",
+	},
+	[REFDAX_BUG_FLIP_WRITEBACK_IN_HANDLE] = {
+		"flip_writeback_in_handle",
+		"a flip writes back inside a journal handle, which ranks below s_writepages_rwsem; what the 2017 mail on ext4's journal flag warns of",
+	},
+	[REFDAX_BUG_FLIP_LOCK_IN_HANDLE] = {
+		"flip_lock_in_handle",
+		"a flip takes the lock that excludes faults inside a journal handle, while faults start a handle inside that lock; from the same mail",
+	},
+	[REFDAX_BUG_FLIP_IN_WRITEPAGES] = {
+		"flip_in_writepages",
+		"a flip does not wait for ->writepages, which goes on as the old mode demands; fixed for ext4 in 4.7 by c8585c6fcaf2 (ext4: fix races between changing inode journal mode and ext4_writepages)",
+	},
+	[REFDAX_BUG_FLIP_DURING_MMAP] = {
+		"flip_during_mmap",
+		"->mmap reads the mode with nothing held, so a flip can happen while the file is being mapped; from the 2020 discussion of switching S_DAX",
+	},
+	[REFDAX_BUG_IO_MODE_TWICE] = {
+		"io_mode_twice",
+		"read and write choose their way by the mode before they take i_rwsem, and a flip comes between; from the same discussion",
+	},
+	[REFDAX_BUG_FAULT_MODE_UNLOCKED] = {
+		"fault_mode_unlocked",
+		"a fault tests S_DAX with nothing held, and a mapping does not keep it from changing; from the same discussion",
+	},
 };
 
 static const char *const refdax_gate_names[REFDAX_GATE_COUNT] = {
@@ -77,11 +117,31 @@ static const char *const refdax_gate_names[REFDAX_GATE_COUNT] = {
 	[REFDAX_GATE_FAULT_ENTER]		= "fault_enter",
 	[REFDAX_GATE_FAULT_MAPPED]		= "fault_mapped",
 	[REFDAX_GATE_SHIFT_STEP]		= "shift_step",
+	[REFDAX_GATE_FAULT_MODE]		= "fault_mode",
+	[REFDAX_GATE_IO_MODE]			= "io_mode",
+	[REFDAX_GATE_MMAP_MODE]			= "mmap_mode",
+	[REFDAX_GATE_WRITEPAGES_ENTER]		= "writepages_enter",
+	[REFDAX_GATE_FLIP_IN_HANDLE]		= "flip_in_handle",
+	[REFDAX_GATE_FLIP_BEFORE]		= "flip_before",
+	[REFDAX_GATE_FLIP_DONE]			= "flip_done",
 };
 
 bool refdax_bug(struct super_block *sb, enum refdax_bug bug)
 {
 	return test_bit(bug, &REFDAX_SB(sb)->s_lab->l_bugs);
+}
+
+/*
+ * A mapping in which page cache and DAX met: the page cache takes DAX entries for
+ * traces of folios, and drops them without counting them off.
+ */
+void refdax_lab_evict(struct inode *inode)
+{
+	if (!inode->i_data.nrpages)
+		return;
+	refdax_msg(inode->i_sb, KERN_NOTICE, "lab: inode %lu had %lu pages of another mode",
+		   inode->i_ino, inode->i_data.nrpages);
+	inode->i_data.nrpages = 0;
 }
 
 bool refdax_gate_armed(struct super_block *sb, enum refdax_gate gate)

@@ -9,6 +9,16 @@
 
 enum refdax_bug {
 	REFDAX_BUG_DROP_DIRTY,
+	REFDAX_BUG_FLIP_UNLOCKED,
+	REFDAX_BUG_FLIP_NO_WRITEBACK,
+	REFDAX_BUG_FLIP_NO_INVALIDATE,
+	REFDAX_BUG_FLIP_MAPPED,
+	REFDAX_BUG_FLIP_WRITEBACK_IN_HANDLE,
+	REFDAX_BUG_FLIP_LOCK_IN_HANDLE,
+	REFDAX_BUG_FLIP_IN_WRITEPAGES,
+	REFDAX_BUG_FLIP_DURING_MMAP,
+	REFDAX_BUG_IO_MODE_TWICE,
+	REFDAX_BUG_FAULT_MODE_UNLOCKED,
 	REFDAX_BUG_COUNT,
 };
 
@@ -18,6 +28,13 @@ enum refdax_gate {
 	REFDAX_GATE_FAULT_ENTER,
 	REFDAX_GATE_FAULT_MAPPED,
 	REFDAX_GATE_SHIFT_STEP,
+	REFDAX_GATE_FAULT_MODE,
+	REFDAX_GATE_IO_MODE,
+	REFDAX_GATE_MMAP_MODE,
+	REFDAX_GATE_WRITEPAGES_ENTER,
+	REFDAX_GATE_FLIP_IN_HANDLE,
+	REFDAX_GATE_FLIP_BEFORE,
+	REFDAX_GATE_FLIP_DONE,
 	REFDAX_GATE_COUNT,
 };
 
@@ -29,6 +46,8 @@ void refdax_lab_umount(struct super_block *sb);
 /* Let every held thread go; held again only after a new "hold". */
 void refdax_lab_release_all(struct super_block *sb);
 bool refdax_bug(struct super_block *sb, enum refdax_bug bug);
+/* After its pages were truncated: what bugs have left would trip clear_inode(). */
+void refdax_lab_evict(struct inode *inode);
 void refdax_gate_slow(struct super_block *sb, enum refdax_gate gate);
 bool refdax_gate_armed(struct super_block *sb, enum refdax_gate gate);
 
@@ -58,6 +77,10 @@ static inline void refdax_lab_umount(struct super_block *sb)
 }
 
 static inline void refdax_lab_release_all(struct super_block *sb)
+{
+}
+
+static inline void refdax_lab_evict(struct inode *inode)
 {
 }
 

@@ -12,16 +12,10 @@ enum {
 	REFDAX_OPT_WRITE_FIX,
 };
 
-enum {
-	REFDAX_DAX_ALWAYS,
-	REFDAX_DAX_NEVER,
-	REFDAX_DAX_INODE,
-};
-
 static const struct constant_table refdax_dax_values[] = {
+	{ "inode", REFDAX_DAX_INODE },
 	{ "always", REFDAX_DAX_ALWAYS },
 	{ "never", REFDAX_DAX_NEVER },
-	{ "inode", REFDAX_DAX_INODE },
 	{}
 };
 
@@ -47,11 +41,12 @@ static int refdax_parse_param(struct fs_context *fc, struct fs_parameter *param)
 
 	switch (opt) {
 	case REFDAX_OPT_DAX:
+		options->dax = REFDAX_DAX_ALWAYS;
+		options->dax_given = true;
 		return 0;
 	case REFDAX_OPT_DAX_ENUM:
-		if (result.uint_32 != REFDAX_DAX_ALWAYS)
-			return invalf(fc, "refdax: dax=%s is not supported yet: every regular file is DAX (dax=always)",
-				      refdax_dax_values[result.uint_32].name);
+		options->dax = result.uint_32;
+		options->dax_given = true;
 		return 0;
 	case REFDAX_OPT_WRITE_FIX:
 		options->write_fix = result.uint_32;
@@ -66,7 +61,7 @@ int refdax_show_options(struct seq_file *seq, struct dentry *root)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(root->d_sb);
 
-	seq_printf(seq, ",dax=always,write_fix=%s",
+	seq_printf(seq, ",dax=%s,write_fix=%s", refdax_dax_values[sbi->s_dax_option].name,
 		   refdax_write_fix_values[sbi->s_write_fix].name);
 	return 0;
 }
@@ -79,6 +74,13 @@ static int refdax_reconfigure(struct fs_context *fc)
 	bool ro = fc->sb_flags & SB_RDONLY;
 	int err;
 
+	/*
+	 * Inodes in memory have their modes by it, and may be in use: 829b37b8cddb
+	 * ("ext4: avoid race conditions when remounting with options that change dax").
+	 */
+	if (options->dax_given && options->dax != sbi->s_dax_option)
+		return invalf(fc, "refdax: a remount cannot change dax=%s: unmount, then mount with another",
+			      refdax_dax_values[sbi->s_dax_option].name);
 	err = sync_filesystem(sb);
 	if (err)
 		return err;

@@ -38,6 +38,24 @@ enum refdax_write_fix {
 	REFDAX_FIX_EXCLUSIVE,	/* faults excluded for the whole write */
 };
 
+enum refdax_dax_option {
+	REFDAX_DAX_INODE,	/* as each inode's REFDAX_FL_DAX says */
+	REFDAX_DAX_ALWAYS,
+	REFDAX_DAX_NEVER,
+};
+
+/*
+ * How the data of a regular file is reached. S_DAX and the mapping's operations
+ * follow it. It changes under i_rwsem, the invalidate_lock and s_writepages_rwsem,
+ * all held exclusively, and only while no VMA of the file exists: whoever holds
+ * one of the locks, or a VMA, can rely on what it has read. See mode.c.
+ */
+enum refdax_mode {
+	REFDAX_MODE_DAX,
+	REFDAX_MODE_CACHE,	/* page cache, written in place */
+	REFDAX_MODE_JOURNAL,	/* page cache, written through the journal */
+};
+
 /*
  * A group of blocks. Bit n of a bitmap is block n of the group.
  *
@@ -83,7 +101,10 @@ struct refdax_sb_info {
 	struct list_head s_orphans;	/* newest first, as on disk */
 
 	struct percpu_rw_semaphore s_writepages_rwsem;	/* read: ->writepages; write: mode flips */
+	struct workqueue_struct *s_ioend_wq;	/* ends of writeback that need a handle */
 	enum refdax_write_fix s_write_fix;
+	enum refdax_dax_option s_dax_option;	/* fixed while mounted */
+	u64 s_reserved_blocks;		/* of these only metadata may be made; see refdax_fill_hole() */
 	unsigned long s_flags;		/* bits REFDAX_SB_* */
 #ifdef REFDAX_LAB
 	struct refdax_lab *s_lab;
@@ -110,6 +131,17 @@ struct refdax_inode_info {
 	/* Newest transaction that changed the inode; that changed what fdatasync(2) needs. */
 	u32 i_sync_tid;
 	u32 i_datasync_tid;
+	enum refdax_mode i_data_mode;	/* regular files; see there */
+	atomic_t i_vmas;		/* of the file; a flip of the mode refuses if there are any */
+	/*
+	 * Regular files: the size that a crash leaves. Behind i_size while data
+	 * in the page cache waits for writeback. i_raw_lock.
+	 */
+	loff_t i_disk_size;
+	unsigned int i_map_seq;		/* changes with the tree; i_extent_sem */
+	spinlock_t i_ioend_lock;	/* i_ioends; taken in interrupts */
+	struct list_head i_ioends;
+	struct work_struct i_ioend_work;
 	/*
 	 * Under i_rwsem held exclusively: range of blocks that the write in
 	 * progress allocated, none if first > last.
@@ -151,6 +183,7 @@ struct refdax_map {
 	u64 m_count;		/* blocks, at least 1 */
 	enum refdax_map_state m_state;
 	bool m_new;		/* was a hole or unwritten until this call */
+	unsigned int m_seq;	/* i_map_seq of the answer */
 };
 
 /* metadata.c */
@@ -178,7 +211,9 @@ int refdax_write_super(struct super_block *sb, bool clean);
 /* options.c: of a mount or remount, in fc->fs_private. */
 struct refdax_options {
 	enum refdax_write_fix write_fix;
+	enum refdax_dax_option dax;
 	bool write_fix_given;
+	bool dax_given;
 };
 
 extern const struct fs_parameter_spec refdax_parameters[];
@@ -190,9 +225,36 @@ int refdax_get_tree(struct fs_context *fc);
 /* From here on the filesystem is in use for writing: a mount, or a remount from read-only. */
 int refdax_start_writing(struct super_block *sb);
 
-/* inode.c */
+/* file.c */
 extern const struct file_operations refdax_file_operations;
 extern const struct inode_operations refdax_file_inode_operations;
+/* Every vm_operations_struct of a regular file has these: they count VMAs. */
+void refdax_vma_open(struct vm_area_struct *vma);
+void refdax_vma_close(struct vm_area_struct *vma);
+/*
+ * Let [@pos, @pos + @length) of the file read as zeroes, without freeing or
+ * allocating anything. With i_rwsem held exclusively. Takes journal handles.
+ */
+int refdax_zero_range(struct inode *inode, loff_t pos, loff_t length);
+/*
+ * What a mapping stored behind the end must not become part of a file that grows
+ * to @size: zero the rest of the last block.
+ */
+int refdax_zero_tail(struct inode *inode, loff_t size);
+
+/* mode.c */
+/* What the flags and the mount ask for. */
+enum refdax_mode refdax_mode_wanted(struct inode *inode, u32 flags);
+/* Regular files. Nobody else can use the inode yet, or the locks above are held. */
+void refdax_mode_set(struct inode *inode, enum refdax_mode mode);
+/*
+ * Give a regular file new flags (a whole set of REFDAX_FL_*) whose mode differs
+ * from what it has. The caller has i_rwsem and no handle. -EBUSY if it is
+ * mapped, or cannot be made safe.
+ */
+int refdax_mode_flip(struct inode *inode, u32 flags);
+
+/* inode.c */
 /*
  * The inode, or an ERR_PTR: -ESTALE if it is not in use. Only the orphan list
  * may lead to one without links (@orphan).
@@ -200,6 +262,10 @@ extern const struct inode_operations refdax_file_inode_operations;
 struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan);
 void refdax_set_inode_operations(struct inode *inode);
 void refdax_set_vfs_flags(struct inode *inode);
+/* The file has this size, in memory and, with the next update of the inode, on disk. */
+void refdax_set_sizes(struct inode *inode, loff_t size);
+/* Data is on the device up to @end. Whether the size on disk was less; then update the inode. */
+bool refdax_disk_size_reached(struct inode *inode, loff_t end);
 /* Copy the inode into its table block, in the handle. Needs REFDAX_INODE_CREDITS. */
 int refdax_inode_update(struct jbd2_journal_handle *handle, struct inode *inode);
 /* The same, and fdatasync(2) must wait for it. */
@@ -284,8 +350,47 @@ extern const struct address_space_operations refdax_dax_aops;
 extern const struct iomap_ops refdax_dax_iomap_ops;
 extern const struct vm_operations_struct refdax_dax_vm_ops;
 int refdax_zero_blocks(struct super_block *sb, u64 start, u64 count);
+void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct refdax_map *map,
+		       unsigned int flags);
+/* i_rwsem is held: shared for reads, exclusively for writes, which have been checked. */
 ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from);
+
+/* One step of a big write: bounds the time that a handle stays open. */
+#define REFDAX_ALLOC_MAX	1024
+
+/* aops.c */
+extern const struct address_space_operations refdax_cache_aops;
+extern const struct iomap_ops refdax_cache_iomap_ops;
+extern const struct vm_operations_struct refdax_cache_vm_ops;
+/*
+ * Whether to try again after @err, outside any handle: what is free but not
+ * reusable before a commit may suffice. *@retries, first 0, bounds it.
+ */
+bool refdax_may_retry(struct super_block *sb, int err, int *retries);
+/*
+ * Allocate for write(2) where there is a hole, in a handle of its own. Blocks
+ * behind the end put the inode on the orphan list: refdax_write_end() takes it
+ * off. For refdax_map_allocate(): @state. With i_rwsem held.
+ */
+int refdax_allocate_for_write(struct inode *inode, u64 logical, u64 count,
+			      enum refdax_map_state state, struct refdax_map *map);
+/* The same for a store through a mapping: a block inside the file. With the invalidate_lock. */
+int refdax_allocate_for_fault(struct inode *inode, u64 logical);
+/* Data of [@pos, @pos + @length) is on the device: make its blocks written ones, and the size. */
+int refdax_data_written(struct inode *inode, loff_t pos, loff_t length);
+void refdax_end_io_work(struct work_struct *work);
+/* i_rwsem is held as above. */
+ssize_t refdax_cache_write(struct kiocb *iocb, struct iov_iter *from);
+ssize_t refdax_direct_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t refdax_direct_write(struct kiocb *iocb, struct iov_iter *from);
+
+/* journal_data.c */
+extern const struct address_space_operations refdax_journalled_aops;
+extern const struct vm_operations_struct refdax_journalled_vm_ops;
+/* i_rwsem is held exclusively. */
+ssize_t refdax_journalled_write(struct kiocb *iocb, struct iov_iter *from);
+int refdax_journalled_zero(struct inode *inode, loff_t pos, loff_t length);
 
 /* extents.c, extents_insert.c, extents_remove.c */
 void refdax_init_root(struct inode *inode);
@@ -299,6 +404,13 @@ int refdax_map_blocks(struct inode *inode, u64 logical, u64 count, struct refdax
  */
 int refdax_map_allocate(struct jbd2_journal_handle *handle, struct inode *inode, u64 logical,
 			u64 count, enum refdax_map_state state, struct refdax_map *map);
+/*
+ * Make unwritten blocks written ones: their data is on the device, or in this
+ * handle. At most @count; holes and written blocks stay what they are. Needs
+ * REFDAX_ALLOC_CREDITS.
+ */
+int refdax_map_written(struct jbd2_journal_handle *handle, struct inode *inode, u64 logical,
+		       u64 count, struct refdax_map *map);
 /*
  * Free the blocks of [@first, @end), as many as the handle's credits allow.
  * Returns 1 if there is more to do, 0 if not. Needs REFDAX_UNMAP_CREDITS and
@@ -418,6 +530,8 @@ int refdax_journal_create_access(struct jbd2_journal_handle *handle, struct buff
 /* For a block that begins with a struct refdax_header: its checksum is made at commit. */
 int refdax_journal_dirty(struct jbd2_journal_handle *handle, struct super_block *sb,
 			 struct buffer_head *bh);
+/* For a block of journalled data, whatever the block was before. */
+int refdax_journal_dirty_data(struct jbd2_journal_handle *handle, struct buffer_head *bh);
 /* For a block that takes care of its checksums itself. */
 int refdax_journal_dirty_raw(struct jbd2_journal_handle *handle, struct buffer_head *bh);
 /* The block is no longer metadata: it must not be replayed over what comes next. Releases @bh. */
@@ -433,6 +547,13 @@ int refdax_journal_sync(struct super_block *sb, bool wait);
 /* Commit what is running, to make freed blocks reusable. Not inside a handle. */
 int refdax_journal_force(struct super_block *sb);
 int refdax_journal_freeze(struct super_block *sb);
+/*
+ * Wait until no handle is open, and let nobody open one. Not inside a handle.
+ * Between the two, refdax_journal_flush_locked() brings home all that the journal holds.
+ */
+void refdax_journal_lock(struct super_block *sb);
+int refdax_journal_flush_locked(struct super_block *sb);
+void refdax_journal_unlock(struct super_block *sb);
 /* Call refdax_blocks_reusable() when the handle's transaction has committed. */
 void refdax_journal_defer(struct jbd2_journal_handle *handle, struct super_block *sb, u64 start,
 			  u32 count);

@@ -32,6 +32,11 @@ static struct inode *refdax_alloc_inode(struct super_block *sb)
 	ri->i_datasync_tid = 0;
 	ri->i_new_first = 1;
 	ri->i_new_last = 0;
+	ri->i_data_mode = REFDAX_MODE_CACHE;
+	atomic_set(&ri->i_vmas, 0);
+	ri->i_disk_size = 0;
+	ri->i_map_seq = 0;
+	INIT_WORK(&ri->i_ioend_work, refdax_end_io_work);
 	return &ri->vfs_inode;
 }
 
@@ -52,6 +57,8 @@ static void refdax_inode_once(void *object)
 	init_rwsem(&ri->i_xattr_sem);
 	spin_lock_init(&ri->i_raw_lock);
 	INIT_LIST_HEAD(&ri->i_orphan);
+	spin_lock_init(&ri->i_ioend_lock);
+	INIT_LIST_HEAD(&ri->i_ioends);
 	inode_init_once(&ri->vfs_inode);
 }
 
@@ -62,6 +69,7 @@ static void refdax_put_super(struct super_block *sb)
 	int err;
 
 	refdax_lab_umount(sb);
+	destroy_workqueue(sbi->s_ioend_wq);
 	err = refdax_journal_destroy(sb);
 	if (had_journal && !sb_rdonly(sb)) {
 		if (err)
@@ -116,7 +124,7 @@ static int refdax_statfs(struct dentry *dentry, struct kstatfs *buf)
 			le32_to_cpu(sbi->s_super->s_journal_blocks) -
 			(u64)sbi->s_ngroups * REFDAX_GROUP_OVERHEAD(sbi->s_inodes_per_group);
 	buf->f_bfree = percpu_counter_sum_positive(&sbi->s_free_blocks);
-	buf->f_bavail = buf->f_bfree;
+	buf->f_bavail = buf->f_bfree - min(buf->f_bfree, sbi->s_reserved_blocks);
 	buf->f_files = sbi->s_max_ino;
 	buf->f_ffree = percpu_counter_sum_positive(&sbi->s_free_inodes);
 	buf->f_namelen = REFDAX_NAME_MAX;
@@ -185,6 +193,7 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_fs_info = sbi;
 	sbi->s_sb = sb;
 	sbi->s_write_fix = options->write_fix;
+	sbi->s_dax_option = options->dax;
 	mutex_init(&sbi->s_orphan_lock);
 	INIT_LIST_HEAD(&sbi->s_orphans);
 
@@ -243,9 +252,16 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	err = refdax_groups_load(sb);
 	if (err)
 		goto out_groups;
+	/* For trees that grow when unwritten blocks become written: that must not fail. */
+	sbi->s_reserved_blocks = min_t(u64, sbi->s_blocks / 64, 1024);
+	err = -ENOMEM;
+	/* Writeback on behalf of reclaim waits for it. */
+	sbi->s_ioend_wq = alloc_workqueue("refdax-ioend/%s", WQ_MEM_RECLAIM, 0, sb->s_id);
+	if (!sbi->s_ioend_wq)
+		goto out_groups;
 	err = refdax_lab_mount(sb);
 	if (err)
-		goto out_groups;
+		goto out_wq;
 	if (!sb_rdonly(sb)) {
 		err = refdax_start_writing(sb);
 		if (err)
@@ -272,6 +288,8 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 
 out_lab:
 	refdax_lab_umount(sb);
+out_wq:
+	destroy_workqueue(sbi->s_ioend_wq);
 out_groups:
 	/* Its last commit still uses the groups. */
 	refdax_journal_destroy(sb);

@@ -130,6 +130,50 @@ DEFINE_EVENT(refdax_range_enter, refdax_writepages_enter,
 DEFINE_EVENT(refdax_result_exit, refdax_writepages_exit,
 	TP_PROTO(struct inode *inode, s64 result), TP_ARGS(inode, result));
 
+/* Flags are REFDAX_FL_*. Under i_rwsem. */
+TRACE_EVENT(refdax_setflags_enter,
+	TP_PROTO(struct inode *inode, u32 from, u32 to),
+	TP_ARGS(inode, from, to),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(u64, ino)
+		__field(u32, from)
+		__field(u32, to)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	TP_printk("dev %d:%d ino %llu flags 0x%x to 0x%x", REFDAX_DEV(__entry->dev),
+		  __entry->ino, __entry->from, __entry->to)
+);
+
+DEFINE_EVENT(refdax_result_exit, refdax_setflags_exit,
+	TP_PROTO(struct inode *inode, s64 result), TP_ARGS(inode, result));
+
+/* enum refdax_mode. Between a setflags_enter and its exit, under all locks of a flip. */
+TRACE_EVENT(refdax_mode,
+	TP_PROTO(struct inode *inode, unsigned int from, unsigned int to),
+	TP_ARGS(inode, from, to),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(u64, ino)
+		__field(unsigned int, from)
+		__field(unsigned int, to)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	TP_printk("dev %d:%d ino %llu %s to %s", REFDAX_DEV(__entry->dev), __entry->ino,
+		  __print_symbolic(__entry->from, { 0, "dax" }, { 1, "cache" }, { 2, "journal" }),
+		  __print_symbolic(__entry->to, { 0, "dax" }, { 1, "cache" }, { 2, "journal" }))
+);
+
 /* A stretch of blocks as ->iomap_begin answered it. Inside the DAX entry lock for faults. */
 TRACE_EVENT(refdax_map,
 	TP_PROTO(struct inode *inode, u64 logical, u64 physical, u64 count, unsigned int state,
