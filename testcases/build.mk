@@ -17,6 +17,8 @@ WORKLOADS += fs_shift
 WORKLOAD_SOURCE_fs_shift := testcases/fs/shift.c
 WORKLOADS += fs_xattr
 WORKLOAD_SOURCE_fs_xattr := testcases/fs/xattr.c
+WORKLOADS += fs_exerciser
+WORKLOAD_SOURCE_fs_exerciser := testcases/fs/exerciser.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 # Damages images and checks what fsck.refdax makes of that.

@@ -19,9 +19,9 @@ make_small() {
 	"$mkfs" -q -f -J 5 --size="$1" "$device"
 }
 
-# mount_it [OPTION]...: of mount(8); at $mount_point
+# mount_it [OPTION]...: of mount(8); at $mount_point. DAX unless they say otherwise.
 mount_it() {
-	mount -t refdax "$@" "$device" "$mount_point"
+	mount -t refdax -o dax=always "$@" "$device" "$mount_point"
 }
 
 # checks NAME STATUS OPTIONS...: fsck's exit status
