@@ -36,6 +36,8 @@ int refdax_find_below(struct inode *inode, u64 first, u64 end, struct refdax_pat
 {
 	int err, i;
 
+	if (end <= first)
+		return 0;
 	for (;;) {
 		struct refdax_extent *x;
 

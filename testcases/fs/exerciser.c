@@ -2,7 +2,7 @@
 /*
  * Random operations on one file, compared with a model in memory: after fsx.
  *
- *   exerciser [-m MODE] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] FILE
+ *   exerciser [-m MODE] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] FILE
  *
  *   -m MODE	how the file's data is reached: dax, cache, journal, direct (cache, with
  *		O_DIRECT), keep (as it is; the default). By inode flags: on a filesystem
@@ -12,6 +12,7 @@
  *   -s SEED	of the random numbers (the time)
  *   -l BYTES	the file grows up to there (524288)
  *   -o MODEL	at the end, write there what the file must hold
+ *   -c		compare all of the file after each operation
  *
  * Every operation's result is checked, then what it touched; every 512th, all of
  * the file. Ends at the first mismatch with its offset and the last operations.
@@ -531,18 +532,18 @@ static void write_model(const char *to)
 
 static void usage(void)
 {
-	fprintf(stderr, "Usage: exerciser [-m dax|cache|journal|direct|keep] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] FILE\n");
+	fprintf(stderr, "Usage: exerciser [-m dax|cache|journal|direct|keep] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] FILE\n");
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long operations = 10000;
+	unsigned long operations = 10000, every = 512;
 	const char *out = NULL;
 	int option;
 
 	seed = time(NULL);
-	while ((option = getopt(argc, argv, "m:Fn:s:l:o:")) != -1) {
+	while ((option = getopt(argc, argv, "m:Fn:s:l:o:c")) != -1) {
 		switch (option) {
 		case 'm':
 			for (mode = 0; mode < MODE_KEEP; mode++)
@@ -562,6 +563,9 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			limit = strtoull(optarg, NULL, 0) & ~(off_t)(PAGE - 1);
+			break;
+		case 'c':
+			every = 1;
 			break;
 		case 'o':
 			out = optarg;
@@ -594,7 +598,7 @@ int main(int argc, char **argv)
 		check_held();
 		if (number % 16 == 15)
 			check_size();
-		if (number % 512 == 511)
+		if (number % every == every - 1)
 			check_all();
 	}
 	note("the end");
