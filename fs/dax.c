@@ -7,18 +7,20 @@
  * this list.
  *
  *   sb freeze (write)            sb_start_write, by the VFS
- *   inode.i_rwsem                files: I/O shared or exclusive, truncate, fallocate
+ *   inode.i_rwsem                files: I/O shared or exclusive, truncate, fallocate, flags
  *   mm.mmap_lock                 (or the VMA's lock) by the fault's caller; copies from and
  *                                to user memory take it inside i_rwsem
  *   sb freeze (pagefault)        sb_start_pagefault, write faults only
  *   mapping.invalidate_lock      faults shared; truncate, punch exclusive: this is what keeps
  *                                a fault from mapping a block that is being freed
- *   sb.s_writepages_rwsem        ->writepages shared
+ *   sb.s_writepages_rwsem        ->writepages shared, changes of the data mode exclusive
  *   jbd2 handle                  a pseudo-lock: a commit waits for all handles, and a new
  *                                handle may wait for a commit
  *   DAX entry lock               a bit in the mapping's XArray, in fs/dax.c: faults hold it
  *                                from before ->iomap_begin until the page table is set,
  *                                writeback while it flushes
+ *   folio lock                   its equal in the page cache; in journalled mode taken inside
+ *                                handles, else never held with one (see aops.c)
  *   refdax_inode_info.i_extent_sem
  *   refdax_group.g_lock, i_raw_lock (spinlocks)
  *
