@@ -46,7 +46,7 @@ help:
 	@echo '  cli         $(O)/daxtrace'
 	@echo '  bpf         the BPF object that it carries'
 	@echo '  fs          refdax.ko for KDIR, or for the Debian kernel KERNEL ($(KERNEL))'
-	@echo '  tools       mkfs.refdax and fsck.refdax'
+	@echo '  tools       mkfs.refdax, fsck.refdax and refdax-debug'
 	@echo '  bench       measure what tracing costs, in instructions'
 	@echo '  lint        static checks'
 	@echo '  unit        the tests on the host alone'
@@ -152,10 +152,11 @@ install: cli tools
 	install -D -m 755 $(O)/daxtrace $(DESTDIR)$(BINDIR)/daxtrace
 	install -D -m 755 $(O)/fs/mkfs.refdax $(DESTDIR)$(SBINDIR)/mkfs.refdax
 	install -D -m 755 $(O)/fs/fsck.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax
+	install -D -m 755 $(O)/fs/refdax-debug $(DESTDIR)$(SBINDIR)/refdax-debug
 	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/daxtrace $(DESTDIR)$(SBINDIR)/mkfs.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax
+	rm -f $(DESTDIR)$(BINDIR)/daxtrace $(DESTDIR)$(SBINDIR)/mkfs.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax $(DESTDIR)$(SBINDIR)/refdax-debug
 	$(foreach page,$(MAN_PAGES),rm -f $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 clean:
