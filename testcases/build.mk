@@ -19,6 +19,8 @@ WORKLOADS += fs_xattr
 WORKLOAD_SOURCE_fs_xattr := testcases/fs/xattr.c
 WORKLOADS += fs_exerciser
 WORKLOAD_SOURCE_fs_exerciser := testcases/fs/exerciser.c
+WORKLOADS += fs_modes
+WORKLOAD_SOURCE_fs_modes := testcases/fs/modes.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 # Damages images and checks what fsck.refdax makes of that.
