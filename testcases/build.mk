@@ -35,6 +35,22 @@ $(FS_DAMAGE): $(FS_DAMAGE_SOURCES) testcases/fs/damage/damage.h fs/refdax_fs.h f
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -o $@ $(FS_DAMAGE_SOURCES)
 
+# Fuzzes fsck.refdax, for FUZZ_SECONDS.
+FSCK_FUZZ_SOURCES := testcases/fs/fuzz_fsck.c testcases/fs/damage/scan.c fs/tools/build.c \
+	fs/tools/common.c $(wildcard fs/tools/fsck*.c)
+.PHONY: fuzz-fsck
+fuzz-fsck: tools workloads
+	@mkdir -p $(O)/tests/fuzz-fsck/corpus
+	$(call msg,CC,fuzz-fsck)
+	$(Q)$(CLANG) -g -O2 -std=gnu11 -D_GNU_SOURCE $(WARN) -Wno-macro-redefined -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all \
+		-include testcases/fs/fuzz_fsck.h -Ifs -o $(O)/tests/fuzz-fsck/fuzz $(FSCK_FUZZ_SOURCES)
+	$(Q)rm -rf $(O)/tests/fuzz-fsck/folder $(O)/tests/fuzz-fsck/image
+	$(Q)testcases/fs/image $(O)/fs/mkfs.refdax $(abspath $(O))/tests/fuzz-fsck/folder $(abspath $(O))/tests/fuzz-fsck/image
+	$(Q)$(FS_DAMAGE) --prepare $(O)/tests/fuzz-fsck/image
+	$(Q)cd $(O)/tests/fuzz-fsck && FSCK_FUZZ_IMAGE=image ./fuzz -close_fd_mask=3 -detect_leaks=0 \
+		-max_len=104 -len_control=0 -rss_limit_mb=0 -max_total_time=$(or $(FUZZ_SECONDS),300) corpus
+
 # fsck.refdax and its relatives with AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: tools-sanitized
 tools-sanitized:

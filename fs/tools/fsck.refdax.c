@@ -192,7 +192,7 @@ static int finish(struct fsck *f)
 
 int main(int argc, char **argv)
 {
-	static struct fsck f;
+	struct fsck f = { 0 };
 	bool force = false;
 
 	parse_options(argc, argv, &f, &force);

@@ -122,6 +122,20 @@ static bool check_zeroes(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	return dirty;
 }
 
+/* As ioctl.c and ialloc.c of the module have it. */
+static uint32_t flags_allowed(uint16_t mode)
+{
+	uint32_t flags = REFDAX_FL_ALL;
+
+	if (!S_ISLNK(mode))
+		flags &= ~REFDAX_FL_INLINE;
+	if (!S_ISDIR(mode))
+		flags &= ~REFDAX_FL_DIRSYNC;
+	if (!S_ISDIR(mode) && !S_ISREG(mode))
+		flags &= ~(REFDAX_FL_JOURNAL_DATA | REFDAX_FL_DAX);
+	return flags;
+}
+
 /* Fields that mean something without any other block. */
 static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
@@ -129,14 +143,14 @@ static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 	uint32_t flags = le32toh(raw->i_flags);
 	uint64_t parent = le64toh(raw->i_parent);
 	uint64_t next = le64toh(raw->i_next_orphan);
-	bool dirty = check_times(f, ino, raw) | check_zeroes(f, ino, raw);
+	bool dirty = check_times(f, ino, raw);
 
-	if ((flags & ~REFDAX_FL_ALL || (flags & REFDAX_FL_INLINE && !S_ISLNK(mode))) &&
-	    problem(f, SAFE, "inode %" PRIu64 ": it has unknown flags, 0x%x", ino, flags)) {
-		flags &= REFDAX_FL_ALL;
-		if (!S_ISLNK(mode))
-			flags &= ~REFDAX_FL_INLINE;
-		raw->i_flags = htole32(flags);
+	if (check_zeroes(f, ino, raw))
+		dirty = true;
+	if (flags & ~flags_allowed(mode) &&
+	    problem(f, SAFE, "inode %" PRIu64 ": it has flags, 0x%x, that are unknown or not for its type",
+		    ino, flags)) {
+		raw->i_flags = htole32(flags & flags_allowed(mode));
 		dirty = true;
 	}
 	if (S_ISREG(mode)) {

@@ -245,6 +245,15 @@ static enum expect judge_orphan(const struct image *image, uint64_t ino, uint64_
 	return S_ISREG(le16toh(raw->i_mode)) ? MEANINGLESS : DETECTED;
 }
 
+static uint32_t user_flags(uint16_t mode)
+{
+	if (S_ISDIR(mode))
+		return REFDAX_FL_USER;
+	if (S_ISREG(mode))
+		return REFDAX_FL_USER & ~REFDAX_FL_DIRSYNC;
+	return REFDAX_FL_USER & ~(REFDAX_FL_DIRSYNC | REFDAX_FL_JOURNAL_DATA | REFDAX_FL_DAX);
+}
+
 static void judge_inode(const struct image *image, struct change *c, const char *name)
 {
 	const struct refdax_inode *raw = image_inode(image, c->target.ino);
@@ -257,7 +266,8 @@ static void judge_inode(const struct image *image, struct change *c, const char 
 	else if (!strcmp(name, "i_size"))
 		c->expect = S_ISREG(mode) && c->new <= INT64_MAX ? MEANINGLESS : DETECTED;
 	else if (!strcmp(name, "i_flags"))
-		c->expect = (c->new ^ c->old) & ~(uint64_t)REFDAX_FL_USER ? DETECTED : MEANINGLESS;
+		c->expect = c->new & ~(uint64_t)user_flags(mode) & ~(c->old & REFDAX_FL_INLINE) ||
+			    (c->old ^ c->new) & REFDAX_FL_INLINE ? DETECTED : MEANINGLESS;
 	else if (!strcmp(name, "i_rdev"))
 		c->expect = S_ISCHR(mode) || S_ISBLK(mode) ? MEANINGLESS : DETECTED;
 	else if (!strcmp(name, "i_next_orphan"))
