@@ -395,4 +395,24 @@ static inline void refdax_break_layouts_final(struct inode *inode)
 #endif
 }
 
+/*
+ * Whether a page of the device is mapped, and by another file, or at another place of this
+ * one. Pages of DAX files have folios of their own since 6.15 (38607c62b34b, "fs/dax:
+ * properly refcount fs dax pages").
+ */
+static inline bool refdax_page_is_others(struct page *page, struct address_space *mapping,
+					 pgoff_t index)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	struct address_space *owner = READ_ONCE(page->mapping);
+
+	return owner && (owner != mapping || page->index != index);
+#else
+	struct folio *folio = page_folio(page);
+	struct address_space *owner = READ_ONCE(folio->mapping);
+
+	return owner && (owner != mapping || folio->index + folio_page_idx(folio, page) != index);
+#endif
+}
+
 #endif

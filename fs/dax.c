@@ -101,6 +101,34 @@ static void refdax_note_new(struct inode *inode, const struct refdax_map *map)
 	ri->i_new_last = map->m_logical + map->m_count - 1;
 }
 
+/*
+ * In a damaged filesystem two files may have one block. When both map it, dax_associate_entry()
+ * finds that its page belongs to the other, and warns: a warning that an image can bring about
+ * is one too many. Two first faults at the same time can still get past this.
+ */
+static int refdax_check_owner(struct inode *inode, const struct refdax_map *map, u64 count)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
+	pgoff_t pgoff = PHYS_PFN(sbi->s_dax_offset) + map->m_physical;
+	u64 i, bad = U64_MAX;
+	void *kaddr;
+	long got;
+	int id;
+
+	count = min(count, map->m_count);
+	id = dax_read_lock();
+	got = dax_direct_access(sbi->s_daxdev, pgoff, count, DAX_ACCESS, &kaddr, NULL);
+	for (i = 0; got > 0 && i < min_t(u64, count, got) && bad == U64_MAX; i++)
+		if (refdax_page_is_others(virt_to_page(kaddr + (i << PAGE_SHIFT)),
+					  inode->i_mapping, map->m_logical + i))
+			bad = i;
+	dax_read_unlock(id);
+	if (bad == U64_MAX)
+		return 0;
+	return refdax_damage(inode->i_sb, "inode %llu: block %llu of the file is mapped by another file, or elsewhere",
+			     (u64)inode->i_ino, map->m_logical + bad);
+}
+
 static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 			      struct iomap *iomap, struct iomap *srcmap)
 {
@@ -123,6 +151,8 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 		if (!err && map.m_new && !(flags & IOMAP_FAULT))
 			refdax_note_new(inode, &map);
 	}
+	if (!err && flags & IOMAP_FAULT && map.m_state == REFDAX_MAPPED)
+		err = refdax_check_owner(inode, &map, count);
 	if (!err)
 		refdax_fill_iomap(inode, iomap, &map, flags);
 	return err;

@@ -2,6 +2,7 @@
 /*
  * damage SEED IMAGE                  one change; says which on standard output
  * damage --prepare IMAGE [LOG_IMAGE] orphans and unwritten extents; a copy that has a log too
+ * damage --share IMAGE               the second file has the first one's blocks
  * damage --check FSCK FROM TO IMAGE LOG_IMAGE
  *	for each seed: fsck -n must find the change if that breaks a rule, and nothing if
  *	it does not; fsck -y must correct it, lose no more than one inode, and then
@@ -254,8 +255,14 @@ int main(int argc, char **argv)
 	}
 	if (argc == 7 && !strcmp(argv[1], "--check"))
 		return do_check(argv + 2);
+	if (argc == 3 && !strcmp(argv[1], "--share")) {
+		map(&image, argv[2]);
+		scan(&image);
+		share(&image);
+		return 0;
+	}
 	if (argc != 3)
-		errx(2, "usage: damage SEED IMAGE | --prepare IMAGE [LOG_IMAGE] | --check FSCK FROM TO IMAGE LOG_IMAGE");
+		errx(2, "usage: damage SEED IMAGE | --prepare IMAGE [LOG_IMAGE] | --share IMAGE | --check FSCK FROM TO IMAGE LOG_IMAGE");
 	map(&image, argv[2]);
 	scan(&image);
 	random_seed(strtoull(argv[1], NULL, 0));

@@ -89,6 +89,8 @@ void damage(struct image *image, unsigned int classes, struct change *change);
 /* log.c */
 /* Orphans, unwritten extents: what mkfs.refdax -d does not make. */
 void prepare(struct image *image);
+/* Give the second file the first one's blocks. */
+void share(struct image *image);
 /* A log with transactions, without which the image is not in order. */
 void prepare_log(struct image *image);
 /* A field of a block of the log. */
