@@ -142,6 +142,8 @@ static int refdax_cache_iomap_begin(struct inode *inode, loff_t pos, loff_t leng
 	struct refdax_map map;
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	err = refdax_map_blocks(inode, logical, count, &map);
 	if (!err && (flags & IOMAP_WRITE) && map.m_state == REFDAX_HOLE) {
 		count = min_t(u64, count, REFDAX_ALLOC_MAX);
@@ -266,6 +268,8 @@ static int refdax_cache_writepages(struct address_space *mapping, struct writeba
 	struct iomap_writepage_ctx wpc = { };
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	trace_refdax_writepages_enter(inode, wbc->range_start,
 				      wbc->range_end == LLONG_MAX ? 0 :
 				      wbc->range_end - wbc->range_start + 1);

@@ -9,6 +9,7 @@
 #define REFDAX_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -97,6 +98,33 @@ typedef const struct xattr_handler * const refdax_xattr_handlers_t;
 #define refdax_mkdir_t		struct dentry *
 #define refdax_mkdir_return(e)	ERR_PTR(e)
 #endif
+
+/* 6.18: linux/fs.h has these for all filesystems; the numbers were XFS's and ext4's own. */
+#ifndef FS_IOC_SHUTDOWN
+#define FS_IOC_SHUTDOWN			_IOR('X', 125, __u32)
+#define FS_SHUTDOWN_FLAGS_DEFAULT	0	/* write everything back first */
+#define FS_SHUTDOWN_FLAGS_LOGFLUSH	1	/* commit first */
+#define FS_SHUTDOWN_FLAGS_NOLOGFLUSH	2
+#endif
+
+/* 6.8: freeze_bdev() is bdev_freeze() ("bdev: rename freeze and thaw helpers"). */
+static inline int refdax_freeze_bdev(struct super_block *sb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return freeze_bdev(sb->s_bdev);
+#else
+	return bdev_freeze(sb->s_bdev);
+#endif
+}
+
+static inline void refdax_thaw_bdev(struct super_block *sb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	thaw_bdev(sb->s_bdev);
+#else
+	bdev_thaw(sb->s_bdev);
+#endif
+}
 
 /* 6.6: generic_fillattr() is told which attributes are wanted. */
 static inline void refdax_fillattr(struct refdax_idmap *idmap, u32 request_mask,

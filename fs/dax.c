@@ -137,6 +137,8 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 	struct refdax_map map;
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	err = refdax_map_blocks(inode, logical, count, &map);
 	/* IOMAP_ZERO leaves holes and unwritten blocks alone: they are zero. */
 	if (!err && (flags & IOMAP_WRITE) && map.m_state != REFDAX_MAPPED) {
@@ -416,6 +418,8 @@ static int refdax_dax_writepages(struct address_space *mapping, struct writeback
 	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	trace_refdax_writepages_enter(inode, wbc->range_start,
 				      wbc->range_end == LLONG_MAX ? 0 :
 				      wbc->range_end - wbc->range_start + 1);

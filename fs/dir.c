@@ -380,6 +380,8 @@ static int refdax_iterate(struct file *file, struct dir_context *ctx)
 	u64 hash, key, block;
 	int err;
 
+	if (refdax_is_shut_down(dir->i_sb))
+		return -EIO;
 	if (ctx->pos < REFDAX_POS_FIRST && !dir_emit_dots(file, ctx))
 		return 0;
 	while (ctx->pos != REFDAX_POS_END) {
@@ -420,6 +422,8 @@ static int refdax_dir_fsync(struct file *file, loff_t start, loff_t end, int dat
 	struct inode *dir = file_inode(file);
 	struct refdax_inode_info *ri = REFDAX_I(dir);
 
+	if (refdax_is_shut_down(dir->i_sb))
+		return -EIO;
 	return refdax_journal_commit(dir->i_sb, datasync ? ri->i_datasync_tid : ri->i_sync_tid);
 }
 
@@ -427,5 +431,7 @@ const struct file_operations refdax_dir_operations = {
 	.llseek		= refdax_dir_llseek,
 	.read		= generic_read_dir,
 	.iterate_shared	= refdax_iterate,
+	.unlocked_ioctl	= refdax_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.fsync		= refdax_dir_fsync,
 };

@@ -18,6 +18,8 @@
 static int refdax_open(struct inode *inode, struct file *file)
 {
 	file->f_mode |= FMODE_NOWAIT | FMODE_CAN_ODIRECT;
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	return generic_file_open(inode, file);
 }
 
@@ -59,6 +61,8 @@ static ssize_t refdax_read(struct kiocb *iocb, struct iov_iter *to)
 	enum refdax_mode mode = refdax_mode(inode);
 	ssize_t ret;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	if (!iov_iter_count(to))
 		return 0;
 	/* Held: nothing. */
@@ -156,6 +160,8 @@ static ssize_t refdax_write_locked(struct kiocb *iocb, struct iov_iter *from,
 	ssize_t ret;
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	ret = generic_write_checks(iocb, from);
 	if (ret <= 0)
 		return ret;
@@ -223,6 +229,8 @@ static ssize_t refdax_splice_read(struct file *file, loff_t *pos, struct pipe_in
 	struct inode *inode = file_inode(file);
 	ssize_t ret;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	if (REFDAX_SPLICE_TAKES_LOCKS)
 		return refdax_splice_copy(file, pos, pipe, length, flags);
 	inode_lock_shared(inode);
@@ -267,6 +275,8 @@ static int refdax_mmap(struct file *file, struct vm_area_struct *vma)
 	enum refdax_mode mode;
 	int err = 0;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	if (lock)
 		filemap_invalidate_lock_shared(inode->i_mapping);
 	mode = refdax_mode(inode);
@@ -334,6 +344,8 @@ static int refdax_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	struct refdax_inode_info *ri = REFDAX_I(inode);
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	trace_refdax_fsync_enter(inode, start, end == LLONG_MAX ? 0 : end - start + 1);
 	err = file_write_and_wait_range(file, start, end);
 	if (!err)
@@ -359,6 +371,8 @@ const struct file_operations refdax_file_operations = {
 	.read_iter		= refdax_read,
 	.write_iter		= refdax_write,
 	.mmap			= refdax_mmap,
+	.unlocked_ioctl		= refdax_ioctl,
+	.compat_ioctl		= compat_ptr_ioctl,
 	REFDAX_FOP_SYNC,
 	.get_unmapped_area	= thp_get_unmapped_area,
 	.fsync			= refdax_fsync,

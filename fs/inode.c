@@ -123,7 +123,7 @@ static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax
 	return what ? refdax_damage(sb, "inode %llu has an invalid %s", ino, what) : 0;
 }
 
-static int refdax_read_inode(struct inode *inode, bool orphan)
+static int refdax_read_inode(struct inode *inode, enum refdax_iget_by by)
 {
 	struct refdax_inode_info *ri = REFDAX_I(inode);
 	struct super_block *sb = inode->i_sb;
@@ -143,9 +143,11 @@ static int refdax_read_inode(struct inode *inode, bool orphan)
 		goto out;
 	err = refdax_check_raw(sb, inode->i_ino, raw);
 	/* It would be deleted when it leaves memory. */
-	if (!err && !raw->i_nlink && !orphan)
+	if (!err && !raw->i_nlink && by == REFDAX_IGET_HANDLE)
+		err = -ESTALE;
+	if (!err && !raw->i_nlink && by == REFDAX_IGET_NAME)
 		err = refdax_damage(sb, "inode %llu has a name and no links", (u64)inode->i_ino);
-	if (!err && raw->i_shift_count && !orphan) {
+	if (!err && raw->i_shift_count && by != REFDAX_IGET_ORPHAN) {
 		/* Only a mount for writing can bring its blocks in order. */
 		err = sb_rdonly(sb) ? -EROFS :
 		      refdax_damage(sb, "inode %llu has a shift of blocks, and is not on the orphan list",
@@ -208,7 +210,7 @@ out:
 	return err;
 }
 
-struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan)
+struct inode *refdax_iget(struct super_block *sb, u64 ino, enum refdax_iget_by by)
 {
 	struct inode *inode;
 	int err;
@@ -220,7 +222,7 @@ struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan)
 		return ERR_PTR(-ENOMEM);
 	if (!refdax_inode_is_new(inode))
 		return inode;
-	err = refdax_read_inode(inode, orphan);
+	err = refdax_read_inode(inode, by);
 	if (err) {
 		iget_failed(inode);
 		return ERR_PTR(err);
@@ -340,6 +342,8 @@ void refdax_dirty_inode(struct inode *inode, int flags)
 /* The inode is in the journal already; what is left is to wait for it if somebody wants that. */
 int refdax_write_inode(struct inode *inode, struct writeback_control *wbc)
 {
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	/* ->sync_fs commits once for all inodes. */
 	if (wbc->sync_mode != WB_SYNC_ALL || wbc->for_sync || current->flags & PF_MEMALLOC)
 		return 0;
@@ -457,6 +461,8 @@ int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iat
 	struct inode *inode = d_inode(dentry);
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	err = setattr_prepare(idmap, dentry, attr);
 	if (err)
 		return err;
@@ -480,6 +486,8 @@ int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct k
 	struct inode *inode = d_inode(path->dentry);
 	struct refdax_inode_info *ri = REFDAX_I(inode);
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	refdax_fillattr(idmap, request_mask, inode, stat);
 	if (request_mask & STATX_BTIME) {
 		stat->result_mask |= STATX_BTIME;
@@ -535,7 +543,8 @@ void refdax_evict_inode(struct inode *inode)
 		}
 	}
 	if (err) {
-		refdax_msg(sb, KERN_ERR, "inode %llu could not be deleted (error %d): the next mount tries again",
+		if (!refdax_is_shut_down(sb))
+			refdax_msg(sb, KERN_ERR, "inode %llu could not be deleted (error %d): the next mount tries again",
 			   (u64)inode->i_ino, err);
 		refdax_orphan_forget(inode);
 	}

@@ -12,6 +12,8 @@
 
 int refdax_fileattr_get(struct dentry *dentry, struct refdax_fileattr *fa)
 {
+	if (refdax_is_shut_down(dentry->d_sb))
+		return -EIO;
 	fileattr_fill_flags(fa, REFDAX_I(d_inode(dentry))->i_flags & REFDAX_FL_USER);
 	return 0;
 }

@@ -186,7 +186,10 @@ handle_t *refdax_journal_start(struct inode *inode, int credits, int revokes)
 	bool nested = journal_current_handle();
 
 	might_sleep();
-	if (!journal || sb_rdonly(sb) || is_journal_aborted(journal))
+	if (refdax_is_shut_down(sb))
+		handle = ERR_PTR(-EIO);
+	else if (!journal || sb_rdonly(sb) || is_journal_aborted(journal) ||
+		 test_bit(REFDAX_SB_READ_ONLY, &REFDAX_SB(sb)->s_flags))
 		handle = ERR_PTR(-EROFS);
 	else
 		handle = jbd2__journal_start(journal, credits, 0, revokes, GFP_NOFS, 0, 0);
@@ -258,6 +261,15 @@ void refdax_journal_abort(struct super_block *sb, int err)
 		   err);
 	set_bit(REFDAX_SB_DAMAGED, &REFDAX_SB(sb)->s_flags);
 	jbd2_journal_abort(journal, err);
+}
+
+void refdax_journal_shut_down(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	/* jbd2 records no error for this one. */
+	if (journal)
+		jbd2_journal_abort(journal, -ESHUTDOWN);
 }
 
 u32 refdax_journal_tid(handle_t *handle)

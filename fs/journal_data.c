@@ -349,6 +349,8 @@ static int refdax_journalled_writepages(struct address_space *mapping,
 	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
 	int err;
 
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	trace_refdax_writepages_enter(inode, wbc->range_start,
 				      wbc->range_end == LLONG_MAX ? 0 :
 				      wbc->range_end - wbc->range_start + 1);

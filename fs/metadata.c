@@ -34,6 +34,26 @@ void refdax_msg(struct super_block *sb, const char *level, const char *fmt, ...)
 	va_end(args);
 }
 
+/* The mount option errors=. */
+static void refdax_handle_damage(struct super_block *sb)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
+
+	switch (READ_ONCE(sbi->s_errors)) {
+	case REFDAX_ERRORS_CONTINUE:
+		break;
+	case REFDAX_ERRORS_READ_ONLY:
+		/* Handles that are open go on, and their transaction is committed. */
+		if (sb_rdonly(sb) || test_and_set_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags))
+			break;
+		refdax_msg(sb, KERN_CRIT, "damaged: read-only from now on (errors=remount-ro)");
+		sb->s_flags |= SB_RDONLY;
+		break;
+	case REFDAX_ERRORS_PANIC:
+		panic("refdax (%s): damaged, and mounted with errors=panic\n", sb->s_id);
+	}
+}
+
 int refdax_damage(struct super_block *sb, const char *fmt, ...)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
@@ -48,6 +68,7 @@ int refdax_damage(struct super_block *sb, const char *fmt, ...)
 		refdax_msg(sb, KERN_ERR, "damaged: %pV; unmount it and run fsck.refdax", &vaf);
 		va_end(args);
 	}
+	refdax_handle_damage(sb);
 	return -EFSCORRUPTED;
 }
 
@@ -205,4 +226,52 @@ int refdax_write_super(struct super_block *sb, bool clean)
 	mark_buffer_dirty(sbi->s_bh);
 	unlock_buffer(sbi->s_bh);
 	return sync_dirty_buffer(sbi->s_bh);
+}
+
+static int refdax_write_backup(struct super_block *sb, u64 block)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
+	struct refdax_super *copy;
+	struct buffer_head *bh;
+	int err;
+
+	bh = sb_getblk(sb, block);
+	if (!bh)
+		return -ENOMEM;
+	copy = (struct refdax_super *)bh->b_data;
+	lock_buffer(bh);
+	lock_buffer(sbi->s_bh);
+	memcpy(copy, sbi->s_super, sizeof(*copy));
+	unlock_buffer(sbi->s_bh);
+	/* All else is as mkfs.refdax made it: what changes with each mount is not to be had from it. */
+	copy->s_header.h_block = cpu_to_le64(block);
+	copy->s_state = cpu_to_le32(REFDAX_STATE_CLEAN);
+	copy->s_last_orphan = 0;
+	copy->s_mount_time = 0;
+	copy->s_mount_count = 0;
+	copy->s_header.h_crc = cpu_to_le32(refdax_block_crc(sbi, copy));
+	set_buffer_uptodate(bh);
+	mark_buffer_dirty(bh);
+	unlock_buffer(bh);
+	err = sync_dirty_buffer(bh);
+	brelse(bh);
+	return err;
+}
+
+int refdax_write_backups(struct super_block *sb)
+{
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
+	int err = 0;
+	u32 i;
+
+	if (!(le64_to_cpu(sbi->s_super->s_compat) & REFDAX_COMPAT_BACKUP))
+		return 0;
+	for (i = 0; i < sbi->s_ngroups && !err; i++) {
+		u64 start = refdax_group_start(i);
+		u32 length = min_t(u64, REFDAX_BLOCKS_PER_GROUP, sbi->s_blocks - start);
+
+		if (refdax_group_has_backup(i, length))
+			err = refdax_write_backup(sb, start + length - 1);
+	}
+	return err;
 }

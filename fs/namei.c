@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names: lookup, creation, links, removal, renaming, symbolic links.
+ * Names: lookup, creation, links, removal, symbolic links. Renaming: rename.c.
  *
  * The VFS holds i_rwsem of the directories (and of what is removed) for all of
  * these; each change is one journal handle, inside it: i_rwsem > jbd2 handle,
@@ -16,11 +16,13 @@ static struct dentry *refdax_lookup(struct inode *dir, struct dentry *dentry, un
 	u64 ino;
 	int err;
 
+	if (refdax_is_shut_down(dir->i_sb))
+		return ERR_PTR(-EIO);
 	err = refdax_dir_find(dir, &dentry->d_name, &ino);
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
 	if (!err) {
-		inode = refdax_iget(dir->i_sb, ino, false);
+		inode = refdax_iget(dir->i_sb, ino, REFDAX_IGET_NAME);
 		if (inode == ERR_PTR(-ESTALE))
 			return ERR_PTR(refdax_damage(dir->i_sb, "directory %llu leads to inode %llu, which is free",
 						     (u64)dir->i_ino, ino));
@@ -43,8 +45,7 @@ static void refdax_sync_dirs(struct inode *a, struct inode *b, struct jbd2_journ
 		*tid = refdax_journal_tid(handle);
 }
 
-/* Ends an operation on names: with -o sync or dirsync it is durable when this returns. */
-static int refdax_name_stop(struct inode *dir, struct inode *dir2,
+int refdax_name_stop(struct inode *dir, struct inode *dir2,
 			    struct jbd2_journal_handle *handle, int err)
 {
 	u32 tid = 0;
@@ -59,8 +60,7 @@ static int refdax_name_stop(struct inode *dir, struct inode *dir2,
 	return err;
 }
 
-/* The new inode did not get its name: leave it to evict. Inside the handle. */
-static void refdax_drop_new_inode(struct jbd2_journal_handle *handle, struct inode *inode)
+void refdax_drop_new_inode(struct jbd2_journal_handle *handle, struct inode *inode)
 {
 	clear_nlink(inode);
 	refdax_orphan_add(handle, inode);
@@ -247,8 +247,7 @@ static int refdax_link(struct dentry *old, struct inode *dir, struct dentry *den
 	return refdax_name_stop(dir, NULL, handle, err);
 }
 
-/* The inode lost a name. Inside the handle. */
-static int refdax_drop_link(struct jbd2_journal_handle *handle, struct inode *inode)
+int refdax_drop_link(struct jbd2_journal_handle *handle, struct inode *inode)
 {
 	inode_set_ctime_current(inode);
 	if (S_ISDIR(inode->i_mode))
@@ -341,131 +340,6 @@ out:
 	err2 = refdax_journal_stop(dir, handle);
 	iput(inode);
 	return finish_open_simple(file, err ?: err2);
-}
-
-#define REFDAX_RENAME_CREDITS	(REFDAX_DIR_ADD_CREDITS + REFDAX_DIR_DEL_CREDITS + \
-				 REFDAX_ORPHAN_CREDITS + 4 * REFDAX_INODE_CREDITS)
-
-/* A directory came to @dir, or left it: its ".." is a link. */
-static void refdax_count_subdir(struct inode *dir, struct inode *came, struct inode *left)
-{
-	if (S_ISDIR(came->i_mode) && !S_ISDIR(left->i_mode))
-		inc_nlink(dir);
-	else if (S_ISDIR(left->i_mode) && !S_ISDIR(came->i_mode))
-		drop_nlink(dir);
-}
-
-/* RENAME_EXCHANGE: two names change places. No name is added, so nothing can lack space. */
-static int refdax_exchange(struct inode *old_dir, struct dentry *old_dentry,
-			   struct inode *new_dir, struct dentry *new_dentry)
-{
-	struct inode *old = d_inode(old_dentry), *new = d_inode(new_dentry);
-	struct jbd2_journal_handle *handle;
-	int err;
-
-	if (old_dir != new_dir &&
-	    ((S_ISDIR(old->i_mode) && new_dir->i_nlink >= REFDAX_LINK_MAX) ||
-	     (S_ISDIR(new->i_mode) && old_dir->i_nlink >= REFDAX_LINK_MAX)))
-		return -EMLINK;
-	handle = refdax_journal_start(old_dir, REFDAX_RENAME_CREDITS, 0);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
-	err = refdax_dir_replace(handle, new_dir, &new_dentry->d_name, old);
-	if (!err)
-		err = refdax_dir_replace(handle, old_dir, &old_dentry->d_name, new);
-	if (err)
-		goto out_abort;
-	inode_set_ctime_current(old);
-	inode_set_ctime_current(new);
-	if (old_dir != new_dir) {
-		if (S_ISDIR(old->i_mode))
-			REFDAX_I(old)->i_parent = new_dir->i_ino;
-		if (S_ISDIR(new->i_mode))
-			REFDAX_I(new)->i_parent = old_dir->i_ino;
-		refdax_count_subdir(new_dir, old, new);
-		refdax_count_subdir(old_dir, new, old);
-		err = refdax_inode_update_data(handle, old_dir);
-		if (!err)
-			err = refdax_inode_update_data(handle, new_dir);
-	}
-	if (!err)
-		err = refdax_inode_update_data(handle, old);
-	if (!err)
-		err = refdax_inode_update_data(handle, new);
-	if (!err)
-		goto out;
-out_abort:
-	/* Half an exchange must not become durable. */
-	refdax_journal_abort(old_dir->i_sb, err);
-out:
-	return refdax_name_stop(old_dir, new_dir, handle, err);
-}
-
-static int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir,
-			 struct dentry *old_dentry, struct inode *new_dir,
-			 struct dentry *new_dentry, unsigned int flags)
-{
-	struct inode *inode = d_inode(old_dentry), *victim = d_inode(new_dentry);
-	bool directory = S_ISDIR(inode->i_mode);
-	struct jbd2_journal_handle *handle;
-	int err;
-
-	/* The VFS has looked after RENAME_NOREPLACE. */
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return -EINVAL;
-	if (flags & RENAME_EXCHANGE)
-		return refdax_exchange(old_dir, old_dentry, new_dir, new_dentry);
-	if (new_dentry->d_name.len > REFDAX_NAME_MAX)
-		return -ENAMETOOLONG;
-	if (victim && directory) {
-		int empty = refdax_dir_is_empty(victim);
-
-		if (empty < 0)
-			return empty;
-		if (!empty)
-			return -ENOTEMPTY;
-	}
-	if (directory && !victim && new_dir != old_dir && new_dir->i_nlink >= REFDAX_LINK_MAX)
-		return -EMLINK;
-
-	handle = refdax_journal_start(old_dir, REFDAX_RENAME_CREDITS, 2 * REFDAX_UNMAP_REVOKES);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
-	/* The step that can run out of space comes first. */
-	if (victim)
-		err = refdax_dir_replace(handle, new_dir, &new_dentry->d_name, inode);
-	else
-		err = refdax_dir_add(handle, new_dir, &new_dentry->d_name, inode);
-	if (err)
-		goto out;
-	err = refdax_dir_delete(handle, old_dir, &old_dentry->d_name);
-	if (err)
-		goto out_abort;
-	if (victim) {
-		err = refdax_drop_link(handle, victim);
-		if (err)
-			goto out_abort;
-	}
-	inode_set_ctime_current(inode);
-	if (directory) {
-		/* "..": the old parent loses it, the new one gets it, a victim's goes. */
-		drop_nlink(old_dir);
-		if (!victim)
-			inc_nlink(new_dir);
-		REFDAX_I(inode)->i_parent = new_dir->i_ino;
-		err = refdax_inode_update_data(handle, old_dir);
-		if (!err && new_dir != old_dir)
-			err = refdax_inode_update_data(handle, new_dir);
-	}
-	if (!err)
-		err = refdax_inode_update_data(handle, inode);
-	if (!err)
-		goto out;
-out_abort:
-	/* Half a rename must not become durable. */
-	refdax_journal_abort(old_dir->i_sb, err);
-out:
-	return refdax_name_stop(old_dir, new_dir, handle, err);
 }
 
 const struct inode_operations refdax_dir_inode_operations = {

@@ -10,6 +10,7 @@ enum {
 	REFDAX_OPT_DAX,
 	REFDAX_OPT_DAX_ENUM,
 	REFDAX_OPT_WRITE_FIX,
+	REFDAX_OPT_ERRORS,
 };
 
 static const struct constant_table refdax_dax_values[] = {
@@ -26,9 +27,17 @@ static const struct constant_table refdax_write_fix_values[] = {
 	{}
 };
 
+static const struct constant_table refdax_errors_values[] = {
+	{ "continue", REFDAX_ERRORS_CONTINUE },
+	{ "remount-ro", REFDAX_ERRORS_READ_ONLY },
+	{ "panic", REFDAX_ERRORS_PANIC },
+	{}
+};
+
 const struct fs_parameter_spec refdax_parameters[] = {
 	fsparam_flag("dax", REFDAX_OPT_DAX),
 	fsparam_enum("dax", REFDAX_OPT_DAX_ENUM, refdax_dax_values),
+	fsparam_enum("errors", REFDAX_OPT_ERRORS, refdax_errors_values),
 	fsparam_enum("write_fix", REFDAX_OPT_WRITE_FIX, refdax_write_fix_values),
 	{}
 };
@@ -52,6 +61,10 @@ static int refdax_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		options->write_fix = result.uint_32;
 		options->write_fix_given = true;
 		return 0;
+	case REFDAX_OPT_ERRORS:
+		options->errors = result.uint_32;
+		options->errors_given = true;
+		return 0;
 	default:
 		return opt;
 	}
@@ -61,8 +74,12 @@ int refdax_show_options(struct seq_file *seq, struct dentry *root)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(root->d_sb);
 
-	seq_printf(seq, ",dax=%s,write_fix=%s", refdax_dax_values[sbi->s_dax_option].name,
-		   refdax_write_fix_values[sbi->s_write_fix].name);
+	seq_printf(seq, ",dax=%s,write_fix=%s,errors=%s",
+		   refdax_dax_values[sbi->s_dax_option].name,
+		   refdax_write_fix_values[sbi->s_write_fix].name,
+		   refdax_errors_values[sbi->s_errors].name);
+	if (refdax_is_shut_down(root->d_sb))
+		seq_puts(seq, ",shutdown");
 	return 0;
 }
 
@@ -81,6 +98,10 @@ static int refdax_reconfigure(struct fs_context *fc)
 	if (options->dax_given && options->dax != sbi->s_dax_option)
 		return invalf(fc, "refdax: a remount cannot change dax=%s: unmount, then mount with another",
 			      refdax_dax_values[sbi->s_dax_option].name);
+	if (refdax_is_shut_down(sb)) {
+		errorf(fc, "refdax: it was shut down: unmount it");
+		return -EIO;
+	}
 	err = sync_filesystem(sb);
 	if (err)
 		return err;
@@ -90,6 +111,10 @@ static int refdax_reconfigure(struct fs_context *fc)
 			return err;
 		refdax_write_super(sb, true);
 	} else if (!ro && sb_rdonly(sb)) {
+		if (test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags)) {
+			errorf(fc, "refdax: damage made it read-only (errors=remount-ro): unmount it and run fsck.refdax");
+			return -EROFS;
+		}
 		if (!sbi->s_journal) {
 			errorf(fc, "refdax: the journal was not opened because the device is read-only: unmount, then mount again");
 			return -EROFS;
@@ -109,6 +134,8 @@ static int refdax_reconfigure(struct fs_context *fc)
 	/* Writes read it once each, so that it may change between two. */
 	if (options->write_fix_given)
 		WRITE_ONCE(sbi->s_write_fix, options->write_fix);
+	if (options->errors_given)
+		WRITE_ONCE(sbi->s_errors, options->errors);
 	return 0;
 }
 

@@ -105,7 +105,7 @@ int refdax_orphan_cleanup(struct super_block *sb)
 			err = refdax_damage(sb, "the orphan list leads to inode %llu", ino);
 			break;
 		}
-		inode = refdax_iget(sb, ino, true);
+		inode = refdax_iget(sb, ino, REFDAX_IGET_ORPHAN);
 		if (IS_ERR(inode)) {
 			err = PTR_ERR(inode);
 			break;

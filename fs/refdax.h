@@ -26,6 +26,7 @@
 struct refdax_lab;
 struct refdax_journal;
 struct jbd2_journal_handle;
+struct export_operations;
 struct fs_context;
 struct path;
 struct posix_acl;
@@ -42,6 +43,13 @@ enum refdax_dax_option {
 	REFDAX_DAX_INODE,	/* as each inode's REFDAX_FL_DAX says */
 	REFDAX_DAX_ALWAYS,
 	REFDAX_DAX_NEVER,
+};
+
+/* What finding damage leads to, besides the operation's failure. */
+enum refdax_errors {
+	REFDAX_ERRORS_CONTINUE,
+	REFDAX_ERRORS_READ_ONLY,
+	REFDAX_ERRORS_PANIC,
 };
 
 /*
@@ -105,6 +113,7 @@ struct refdax_sb_info {
 	enum refdax_write_fix s_write_fix;
 	enum refdax_dax_option s_dax_option;	/* fixed while mounted */
 	u64 s_reserved_blocks;		/* of these only metadata may be made; see refdax_fill_hole() */
+	enum refdax_errors s_errors;
 	unsigned long s_flags;		/* bits REFDAX_SB_* */
 #ifdef REFDAX_LAB
 	struct refdax_lab *s_lab;
@@ -112,6 +121,7 @@ struct refdax_sb_info {
 };
 
 #define REFDAX_SB_DAMAGED	0	/* metadata failed a check; recorded on disk at umount */
+#define REFDAX_SB_READ_ONLY	2	/* errors=remount-ro came true: no new handles */
 #define REFDAX_SB_SHUT_DOWN	1	/* FS_IOC_SHUTDOWN: everything is an I/O error */
 
 struct refdax_inode_info {
@@ -207,6 +217,8 @@ void refdax_clear_verified(struct buffer_head *bh);
 int refdax_check_super(struct super_block *sb);
 /* Write the superblock at once. Only while no transaction can have it. */
 int refdax_write_super(struct super_block *sb, bool clean);
+/* Copy label, features and geometry into the superblock's backups. Waits. */
+int refdax_write_backups(struct super_block *sb);
 
 /* options.c: of a mount or remount, in fc->fs_private. */
 struct refdax_options {
@@ -214,6 +226,8 @@ struct refdax_options {
 	enum refdax_dax_option dax;
 	bool write_fix_given;
 	bool dax_given;
+	enum refdax_errors errors;
+	bool errors_given;
 };
 
 extern const struct fs_parameter_spec refdax_parameters[];
@@ -224,6 +238,13 @@ int refdax_show_options(struct seq_file *seq, struct dentry *root);
 int refdax_get_tree(struct fs_context *fc);
 /* From here on the filesystem is in use for writing: a mount, or a remount from read-only. */
 int refdax_start_writing(struct super_block *sb);
+
+/* What leads to an inode. One without links can only be on the orphan list. */
+enum refdax_iget_by {
+	REFDAX_IGET_NAME,
+	REFDAX_IGET_ORPHAN,
+	REFDAX_IGET_HANDLE,	/* from outside: may lead anywhere */
+};
 
 /* file.c */
 extern const struct file_operations refdax_file_operations;
@@ -259,7 +280,7 @@ int refdax_mode_flip(struct inode *inode, u32 flags);
  * The inode, or an ERR_PTR: -ESTALE if it is not in use. Only the orphan list
  * may lead to one without links (@orphan).
  */
-struct inode *refdax_iget(struct super_block *sb, u64 ino, bool orphan);
+struct inode *refdax_iget(struct super_block *sb, u64 ino, enum refdax_iget_by by);
 void refdax_set_inode_operations(struct inode *inode);
 void refdax_set_vfs_flags(struct inode *inode);
 /* The file has this size, in memory and, with the next update of the inode, on disk. */
@@ -306,6 +327,16 @@ int refdax_dir_is_empty(struct inode *dir);
 extern const struct inode_operations refdax_dir_inode_operations;
 extern const struct inode_operations refdax_symlink_inode_operations;
 extern const struct inode_operations refdax_special_inode_operations;
+/*
+ * Ends an operation on names in @dir and @dir2 (may be NULL): with -o sync or
+ * dirsync it is durable when this returns. Stops the handle; returns @err if not 0.
+ */
+int refdax_name_stop(struct inode *dir, struct inode *dir2, struct jbd2_journal_handle *handle,
+		     int err);
+/* A new inode did not get its name: leave it to evict. Inside the handle. */
+void refdax_drop_new_inode(struct jbd2_journal_handle *handle, struct inode *inode);
+/* The inode lost a name. Inside the handle. */
+int refdax_drop_link(struct jbd2_journal_handle *handle, struct inode *inode);
 /* Load the target of a long symlink into inode->i_link. */
 int refdax_symlink_load(struct inode *inode);
 
@@ -336,6 +367,16 @@ struct posix_acl *refdax_get_acl(struct inode *inode, int type, bool rcu);
 int refdax_set_acl(struct refdax_idmap *idmap, refdax_acl_subject_t *subject,
 		   struct posix_acl *acl, int type);
 int refdax_init_acl(struct jbd2_journal_handle *handle, struct inode *inode, struct inode *dir);
+
+/* rename.c */
+int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
+		  struct inode *new_dir, struct dentry *new_dentry, unsigned int flags);
+
+/* export.c */
+extern const struct export_operations refdax_export_operations;
+
+/* control.c */
+long refdax_ioctl(struct file *file, unsigned int command, unsigned long argument);
 
 /* ioctl.c */
 int refdax_fileattr_get(struct dentry *dentry, struct refdax_fileattr *fa);
@@ -481,6 +522,7 @@ u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset);
  */
 /* The inode's table block. */
 #define REFDAX_INODE_CREDITS	1
+#define REFDAX_SUPER_CREDITS	1
 /* Adding to or taking from the orphan list: superblock, this inode, the one before it. */
 #define REFDAX_ORPHAN_CREDITS	(2 + REFDAX_INODE_CREDITS)
 /*
@@ -519,7 +561,8 @@ int refdax_journal_load(struct super_block *sb);
 int refdax_journal_destroy(struct super_block *sb);
 /*
  * Starts a handle, or joins the one that the task already has. An ERR_PTR on
- * failure: -EROFS if the filesystem is read-only or the journal was aborted.
+ * failure: -EROFS if the filesystem is read-only or the journal was aborted, -EIO
+ * after FS_IOC_SHUTDOWN.
  */
 struct jbd2_journal_handle *refdax_journal_start(struct inode *inode, int credits, int revokes);
 int refdax_journal_stop(struct inode *inode, struct jbd2_journal_handle *handle);
@@ -536,6 +579,8 @@ int refdax_journal_dirty_data(struct jbd2_journal_handle *handle, struct buffer_
 int refdax_journal_dirty_raw(struct jbd2_journal_handle *handle, struct buffer_head *bh);
 /* The block is no longer metadata: it must not be replayed over what comes next. Releases @bh. */
 int refdax_journal_revoke(struct jbd2_journal_handle *handle, u64 block, struct buffer_head *bh);
+/* FS_IOC_SHUTDOWN: nothing more is committed, and that is no damage. */
+void refdax_journal_shut_down(struct super_block *sb);
 void refdax_journal_abort(struct super_block *sb, int err);
 u32 refdax_journal_tid(struct jbd2_journal_handle *handle);
 /* The newest transaction that can have anything in it. */

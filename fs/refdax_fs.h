@@ -91,7 +91,7 @@ REFDAX_SIZE_ASSERT(struct refdax_header, 32);
 /*
  * The last block of some groups (refdax_group_has_backup()) is a copy of the
  * superblock as mkfs.refdax wrote it, with its own number in the header. It is in use
- * in the bitmap, and never part of a file. The module leaves it alone.
+ * in the bitmap, and never part of a file. The module writes it when the label changes.
  */
 #define REFDAX_COMPAT_BACKUP	(1ULL << 0)
 #define REFDAX_COMPAT_ALL	REFDAX_COMPAT_BACKUP

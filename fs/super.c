@@ -65,20 +65,22 @@ static void refdax_inode_once(void *object)
 static void refdax_put_super(struct super_block *sb)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	bool had_journal = sbi->s_journal;
+	/* Damage may have made it read-only while it was in use. */
+	bool writing = sbi->s_journal &&
+		       (!sb_rdonly(sb) || test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags));
 	int err;
 
 	refdax_lab_umount(sb);
 	destroy_workqueue(sbi->s_ioend_wq);
 	err = refdax_journal_destroy(sb);
-	if (had_journal && !sb_rdonly(sb)) {
+	if (writing && !refdax_is_shut_down(sb)) {
 		if (err)
 			refdax_msg(sb, KERN_ERR, "the journal could not be written back at unmount (error %d): the next mount replays it",
 				   err);
 		else
 			refdax_write_super(sb, true);
 	}
-	WARN_ON_ONCE(!list_empty(&sbi->s_orphans) && !err &&
+	WARN_ON_ONCE(!list_empty(&sbi->s_orphans) && !err && !refdax_is_shut_down(sb) &&
 		     !test_bit(REFDAX_SB_DAMAGED, &sbi->s_flags));
 	sync_blockdev(sb->s_bdev);
 	refdax_groups_free(sb);
@@ -95,17 +97,26 @@ static void refdax_put_super(struct super_block *sb)
 
 static int refdax_sync_fs(struct super_block *sb, int wait)
 {
+	if (refdax_is_shut_down(sb))
+		return -EIO;
 	return refdax_journal_sync(sb, wait);
 }
 
+/* The device then holds a filesystem that was unmounted cleanly: for snapshots. */
 static int refdax_freeze_fs(struct super_block *sb)
 {
-	return refdax_journal_freeze(sb);
+	int err = refdax_journal_freeze(sb);
+
+	if (!err && !sb_rdonly(sb))
+		err = refdax_write_super(sb, true);
+	return err;
 }
 
 static int refdax_unfreeze_fs(struct super_block *sb)
 {
-	return 0;
+	if (sb_rdonly(sb) || refdax_is_shut_down(sb))
+		return 0;
+	return refdax_write_super(sb, false);
 }
 
 /* umount -f: threads held at a gate would keep the filesystem busy for ever. */
@@ -118,6 +129,8 @@ static int refdax_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(dentry->d_sb);
 
+	if (refdax_is_shut_down(dentry->d_sb))
+		return -EIO;
 	buf->f_type = REFDAX_SUPER_MAGIC;
 	buf->f_bsize = REFDAX_BLOCK_SIZE;
 	buf->f_blocks = sbi->s_blocks - REFDAX_JOURNAL_BLOCK -
@@ -194,6 +207,7 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	sbi->s_sb = sb;
 	sbi->s_write_fix = options->write_fix;
 	sbi->s_dax_option = options->dax;
+	sbi->s_errors = options->errors;
 	mutex_init(&sbi->s_orphan_lock);
 	INIT_LIST_HEAD(&sbi->s_orphans);
 
@@ -237,6 +251,7 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	sb->s_magic = REFDAX_SUPER_MAGIC;
 	sb->s_op = &refdax_super_operations;
+	sb->s_export_op = &refdax_export_operations;
 	sb->s_xattr = refdax_xattr_handlers;
 	sb->s_flags |= SB_POSIXACL;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
@@ -268,7 +283,7 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 			goto out_lab;
 	}
 
-	root = refdax_iget(sb, REFDAX_ROOT_INO, false);
+	root = refdax_iget(sb, REFDAX_ROOT_INO, REFDAX_IGET_NAME);
 	if (IS_ERR(root)) {
 		err = PTR_ERR(root);
 		goto out_lab;
