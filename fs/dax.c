@@ -21,6 +21,8 @@
  *                                writeback while it flushes
  *   folio lock                   its equal in the page cache; in journalled mode taken inside
  *                                handles, else never held with one (see aops.c)
+ *   refdax_inode_info.i_xattr_sem
+ *                                extended attributes; a reader takes it with no handle
  *   refdax_inode_info.i_extent_sem
  *   refdax_group.g_lock, i_raw_lock (spinlocks)
  *
@@ -344,12 +346,15 @@ static int refdax_flush_and_invalidate(struct inode *inode, u64 first, u64 last)
 	struct address_space *mapping = inode->i_mapping;
 	int err;
 
+	trace_refdax_invalidate_enter(inode, first << REFDAX_BLOCK_BITS,
+				      (last - first + 1) << REFDAX_BLOCK_BITS);
 	filemap_invalidate_lock(mapping);
 	err = filemap_write_and_wait_range(mapping, first << REFDAX_BLOCK_BITS,
 					   ((last + 1) << REFDAX_BLOCK_BITS) - 1);
 	if (!err)
 		err = invalidate_inode_pages2_range(mapping, first, last);
 	filemap_invalidate_unlock(mapping);
+	trace_refdax_invalidate_exit(inode, err);
 	return err;
 }
 

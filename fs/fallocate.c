@@ -18,6 +18,7 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 	loff_t last = round_down(end, REFDAX_BLOCK_SIZE);
 	int err;
 
+	trace_refdax_punch_enter(inode, start, end - start);
 	filemap_invalidate_lock(inode->i_mapping);
 	err = refdax_break_layouts(inode, start, end - 1);
 	if (err)
@@ -41,6 +42,7 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 	err = refdax_punch_blocks(inode, first >> REFDAX_BLOCK_BITS, last >> REFDAX_BLOCK_BITS);
 out:
 	filemap_invalidate_unlock(inode->i_mapping);
+	trace_refdax_punch_exit(inode, err);
 	return err;
 }
 

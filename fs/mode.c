@@ -77,7 +77,9 @@ static int refdax_flip_empty(struct inode *inode)
 		err = filemap_write_and_wait(mapping);
 	if (err || refdax_bug(inode->i_sb, REFDAX_BUG_FLIP_NO_INVALIDATE))
 		return err;
+	trace_refdax_invalidate_enter(inode, 0, 0);
 	err = invalidate_inode_pages2(mapping);
+	trace_refdax_invalidate_exit(inode, err);
 	if (refdax_bug(inode->i_sb, REFDAX_BUG_FLIP_NO_WRITEBACK))
 		return 0;
 	/* Somebody uses a folio that could not be taken away. */

@@ -125,6 +125,18 @@ DEFINE_EVENT(refdax_range_enter, refdax_fallocate_enter,
 DEFINE_EVENT(refdax_result_exit, refdax_fallocate_exit,
 	TP_PROTO(struct inode *inode, s64 result), TP_ARGS(inode, result));
 
+/* Under i_rwsem. */
+DEFINE_EVENT(refdax_range_enter, refdax_punch_enter,
+	TP_PROTO(struct inode *inode, u64 pos, u64 length), TP_ARGS(inode, pos, length));
+DEFINE_EVENT(refdax_result_exit, refdax_punch_exit,
+	TP_PROTO(struct inode *inode, s64 result), TP_ARGS(inode, result));
+
+/* Pages or entries are dropped on purpose. length 0 stands for "to the end". Under i_rwsem. */
+DEFINE_EVENT(refdax_range_enter, refdax_invalidate_enter,
+	TP_PROTO(struct inode *inode, u64 pos, u64 length), TP_ARGS(inode, pos, length));
+DEFINE_EVENT(refdax_result_exit, refdax_invalidate_exit,
+	TP_PROTO(struct inode *inode, s64 result), TP_ARGS(inode, result));
+
 DEFINE_EVENT(refdax_range_enter, refdax_writepages_enter,
 	TP_PROTO(struct inode *inode, u64 pos, u64 length), TP_ARGS(inode, pos, length));
 DEFINE_EVENT(refdax_result_exit, refdax_writepages_exit,
