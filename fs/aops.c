@@ -26,6 +26,7 @@
 #include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
@@ -176,6 +177,7 @@ const struct iomap_ops refdax_cache_iomap_ops = {
 /* In the workqueue s_ioend_wq. Holds nothing. */
 static void refdax_end_ioend(struct iomap_ioend *ioend)
 {
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	/* Memory reclaim may wait for these folios. */
 	unsigned int nofs = memalloc_nofs_save();
 	struct inode *inode = ioend->io_inode;
@@ -183,7 +185,8 @@ static void refdax_end_ioend(struct iomap_ioend *ioend)
 
 	if (!err)
 		err = refdax_data_written(inode, ioend->io_offset, ioend->io_size);
-	if (err)
+	/* After an abort of the journal it may be many. */
+	if (err && __ratelimit(&limit))
 		refdax_msg(inode->i_sb, KERN_ERR, "inode %lu: writeback at %lld failed (error %d): data is lost; fsync reports it",
 			   inode->i_ino, ioend->io_offset, err);
 	/* Ends the writeback of the folios: from here on the inode may go. */

@@ -350,6 +350,11 @@ int refdax_journal_force(struct super_block *sb)
 	return journal ? jbd2_journal_force_commit(journal) : 0;
 }
 
+bool refdax_journal_uses(struct buffer_head *bh)
+{
+	return buffer_jbd(bh);
+}
+
 void refdax_journal_lock(struct super_block *sb)
 {
 	journal_t *journal = refdax_journal(sb);

@@ -30,6 +30,7 @@
  * Lock order, see dax.c: i_rwsem > invalidate_lock > s_writepages_rwsem > jbd2 handle.
  */
 #include <linux/blkdev.h>
+#include <linux/buffer_head.h>
 #include <linux/fs.h>
 #include <linux/pagemap.h>
 
@@ -88,46 +89,69 @@ static int refdax_flip_empty(struct inode *inode)
 	return 0;
 }
 
+/* The device's own page cache must not answer for this block any more. */
+static int refdax_flip_drop_buffer(struct address_space *mapping, u64 block)
+{
+	struct folio *folio = filemap_get_folio(mapping, block);
+	struct buffer_head *head, *bh;
+	int err = 0;
+
+	if (IS_ERR_OR_NULL(folio))
+		return 0;
+	folio_lock(folio);
+	head = folio_buffers(folio);
+	for (bh = head; bh; bh = bh->b_this_page == head ? NULL : bh->b_this_page) {
+		if (bh->b_blocknr != block)
+			continue;
+		/* After the flush only an extent that is also somebody else's can be in use. */
+		if (refdax_journal_uses(bh) || buffer_dirty(bh))
+			err = -EBUSY;
+		else
+			clear_buffer_uptodate(bh);
+	}
+	if (!err)
+		folio_clear_uptodate(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return err;
+}
+
 /*
  * Buffers of the file's blocks, in the block device's page cache, belong to
  * journalled data alone; others go around them. None may survive a flip: it
- * would hide what is written in place, or be read instead of it.
+ * would hide what is written in place, or be read instead of it. They may have
+ * come from other lives of the blocks as well, or from a reader of the device.
  */
 static int refdax_flip_drop_buffers(struct inode *inode)
 {
+	struct address_space *mapping = refdax_bdev_mapping(inode->i_sb->s_bdev);
 	struct refdax_map map;
-	u64 block = 0;
-	int err;
+	u64 block, i;
+	int err = 0;
 
-	while (block < REFDAX_LOGICAL_MAX) {
+	for (block = 0; block < REFDAX_LOGICAL_MAX && !err; block += map.m_count) {
 		err = refdax_map_blocks(inode, block, REFDAX_LOGICAL_MAX - block, &map);
-		if (err)
-			return err;
-		if (map.m_state != REFDAX_HOLE)
-			truncate_inode_pages_range(refdax_bdev_mapping(inode->i_sb->s_bdev),
-						   (loff_t)map.m_physical << REFDAX_BLOCK_BITS,
-						   ((loff_t)(map.m_physical + map.m_count) <<
-						    REFDAX_BLOCK_BITS) - 1);
-		block += map.m_count;
+		if (err || map.m_state == REFDAX_HOLE)
+			continue;
+		/* Most of them, at little cost; it passes over what somebody holds. */
+		invalidate_mapping_pages(mapping, map.m_physical,
+					 map.m_physical + map.m_count - 1);
+		for (i = 0; i < map.m_count && !err; i++)
+			err = refdax_flip_drop_buffer(mapping, map.m_physical + i);
 		cond_resched();
 	}
-	return 0;
+	return err;
 }
 
 /*
  * From journalled data: what the journal holds must be at home, and the journal
  * empty, before anything is written in place: a replay would bring back the old.
- * Held: s_writepages_rwsem exclusively; no handle.
+ * To journalled data: then no buffer of the file's blocks is jbd2's.
+ * Held: s_writepages_rwsem exclusively; no handle can be open.
  */
-static int refdax_flip_journal(struct inode *inode, enum refdax_mode from, enum refdax_mode to)
+static int refdax_flip_journal(struct inode *inode)
 {
-	int err = 0;
-
-	if (from != REFDAX_MODE_JOURNAL && to != REFDAX_MODE_JOURNAL)
-		return 0;
-	if (from == REFDAX_MODE_JOURNAL)
-		err = refdax_journal_flush_locked(inode->i_sb);
-	return err ?: refdax_flip_drop_buffers(inode);
+	return refdax_journal_flush_locked(inode->i_sb) ?: refdax_flip_drop_buffers(inode);
 }
 
 /* Held: i_rwsem and the invalidate_lock; nobody uses the file's data. */
@@ -139,7 +163,7 @@ static int refdax_flip_locked(struct inode *inode, u32 flags)
 	enum refdax_mode from = ri->i_data_mode, to = refdax_mode_wanted(inode, flags);
 	bool barrier = !refdax_bug(sb, REFDAX_BUG_FLIP_IN_WRITEPAGES);
 	bool journal = from == REFDAX_MODE_JOURNAL || to == REFDAX_MODE_JOURNAL;
-	int err;
+	int err = 0;
 
 	if (atomic_read(&ri->i_vmas) && !refdax_bug(sb, REFDAX_BUG_FLIP_MAPPED) &&
 	    !refdax_bug(sb, REFDAX_BUG_FAULT_MODE_UNLOCKED))
@@ -152,9 +176,10 @@ static int refdax_flip_locked(struct inode *inode, u32 flags)
 	refdax_gate(sb, REFDAX_GATE_FLIP_BEFORE);
 	if (barrier)
 		percpu_down_write(&sbi->s_writepages_rwsem);
-	if (journal)
+	if (journal) {
 		refdax_journal_lock(sb);
-	err = refdax_flip_journal(inode, from, to);
+		err = refdax_flip_journal(inode);
+	}
 	if (!err) {
 		ri->i_flags = flags;
 		/* What was waiting for writeback has been written, and more may follow at once. */

@@ -597,6 +597,8 @@ int refdax_journal_freeze(struct super_block *sb);
  * Between the two, refdax_journal_flush_locked() brings home all that the journal holds.
  */
 void refdax_journal_lock(struct super_block *sb);
+/* Whether the buffer is in a transaction, or waits to be brought home. */
+bool refdax_journal_uses(struct buffer_head *bh);
 int refdax_journal_flush_locked(struct super_block *sb);
 void refdax_journal_unlock(struct super_block *sb);
 /* Call refdax_blocks_reusable() when the handle's transaction has committed. */
