@@ -60,6 +60,13 @@ enum event_type {
 	EVENT_HANDLE_STOP	= 25,	/* struct event_handle: it no longer has */
 	EVENT_SB_ENTER		= 26,	/* struct event_sb: an operation on a superblock begins */
 	EVENT_SB_EXIT		= 27,	/* struct event_sb: it has ended */
+	/* Locks begin at 32, so that both kinds can grow. */
+	EVENT_LOCK_CLASS	= 32,	/* struct event_lock_class */
+	EVENT_LOCK_EDGE		= 33,	/* struct event_lock_edge */
+	EVENT_LOCK_LEAK		= 34,	/* struct event_lock_leak */
+	EVENT_LOCK_NAME		= 35,	/* struct event_lock_name, made in user space */
+	EVENT_LOCK_COUNT	= 36,	/* struct event_lock_count, made in user space */
+	EVENT_LOCK_LOSS		= 37,	/* struct event_lock_loss, made in user space */
 	EVENT_TYPE_COUNT
 };
 
@@ -370,6 +377,112 @@ struct event_gap {
 	__u64 lost;		/* records */
 };
 
+/*
+ * Locks.  A class is a type and a field, not an address; its record comes
+ * before the first edge that has it.
+ */
+enum lock_type {
+	LOCK_RWSEM		= 1,	/* struct rw_semaphore */
+	LOCK_MUTEX		= 2,	/* struct mutex */
+	LOCK_PERCPU_RWSEM	= 3,	/* struct percpu_rw_semaphore; writers only */
+	LOCK_HANDLE		= 4,	/* a jbd2 handle: a reader of the running transaction */
+	LOCK_DAX_ENTRY		= 5,	/* the lock bit of a DAX entry */
+	/* Not locks, but what must not be begun while certain locks are held. */
+	LOCK_LAYOUT_BREAK	= 6,	/* wait for pinned pages */
+	LOCK_WRITEBACK		= 7,	/* ->writepages of a mapping */
+	LOCK_INVALIDATE		= 8,	/* invalidate_inode_pages2_range */
+	LOCK_TYPE_COUNT
+};
+
+/* How a class was found. */
+enum lock_kind {
+	LOCK_KIND_UNKNOWN	= 0,	/* in no slab, no symbol: by the function that takes it */
+	LOCK_KIND_SLAB		= 1,	/* by slab cache and offset in the object */
+	LOCK_KIND_KMALLOC	= 2,	/* by cache, offset and the function that takes it */
+	LOCK_KIND_STATIC	= 3,	/* by the address of a symbol */
+	LOCK_KIND_SUPERBLOCK	= 4,	/* by offset in struct super_block */
+	LOCK_KIND_TYPE		= 5,	/* by its type alone: LOCK_HANDLE and what follows */
+};
+
+enum lock_mode {
+	LOCK_MODE_WRITE		= 0,
+	LOCK_MODE_READ		= 1,	/* lets readers in, but none behind a waiting writer */
+	LOCK_MODE_READ_RECURSIVE	= 2,	/* lets readers in always */
+};
+
+/* event_lock_class.flags */
+#define LOCK_CLASS_DIRECTORY	0x1	/* in the object of a directory's inode */
+
+struct event_lock_class {
+	struct event_header header;
+	__u32 id;		/* from 1, unique in a trace */
+	__u32 type;		/* enum lock_type */
+	__u32 kind;		/* enum lock_kind */
+	__u32 flags;		/* LOCK_CLASS_* */
+	__u64 address;		/* STATIC: of the lock; KMALLOC, UNKNOWN: in the taking function */
+	__u32 object_size;	/* bytes, of the cache's objects; 0: no slab */
+	__u32 offset;		/* bytes, of the lock in its object */
+	__s32 inode_offset;	/* bytes, of struct inode in the object; negative: none */
+	__u32 subclass;		/* lockdep's, where a *_nested function was seen; else 0 */
+	char cache[32];		/* kmem_cache.name, NUL-terminated, "" if none */
+	char fstype[EVENT_FSTYPE_LENGTH];	/* of the inode or superblock, "" if none */
+};
+
+/* event_lock_edge.flags */
+#define LOCK_EDGE_SAME		0x1	/* both are one and the same lock */
+#define LOCK_EDGE_FROM_EARLIER	0x2	/* from_stack: of an earlier time this task took it */
+#define LOCK_EDGE_FROM_TRYLOCK	0x4	/* the first was taken by a trylock */
+
+/*
+ * A task that holds one lock waits for another, and such a pair was not seen
+ * before.  header: who waits, and when.
+ */
+struct event_lock_edge {
+	struct event_header header;
+	__u32 from, to;		/* ids of classes */
+	__u8 from_mode, to_mode;	/* enum lock_mode */
+	__u8 flags;		/* LOCK_EDGE_* */
+	__u8 depth;		/* locks held, the first included */
+	__s32 from_stack;	/* where the first was taken; id, or negative: not known */
+	__s32 to_stack;		/* where the second is waited for */
+	__u32 reserved;		/* 0 */
+};
+
+/* A task ended, or went back to user mode, with a lock held. */
+struct event_lock_leak {
+	struct event_header header;
+	__u32 class;		/* id */
+	__s32 stack;		/* where it was taken; id, or negative */
+	__u8 mode;		/* enum lock_mode */
+	__u8 ended;		/* 1: the task ended; 0: it went back to user mode */
+	__u8 reserved[6];	/* 0 */
+};
+
+/* The name of a class, after its record and before its first edge. */
+struct event_lock_name {
+	struct event_header header;
+	__u32 id;
+	__u32 reserved;		/* 0 */
+	char name[96];		/* "struct.member" or a symbol, NUL-terminated */
+};
+
+/* At the end of tracing: how often a class was taken. */
+struct event_lock_count {
+	struct event_header header;
+	__u32 id;
+	__u32 max_depth;	/* locks that a task held when it took it, at most */
+	__u64 acquisitions;
+};
+
+/* At the end of tracing: what the tracing of locks did not follow. */
+struct event_lock_loss {
+	struct event_header header;
+	__u64 unseen;		/* releases of a lock whose taking was not seen */
+	__u64 overflow;		/* locks beyond those that can be held at once */
+	__u64 room;		/* no room for a task, a class or an edge */
+	__u64 stale;		/* holds that turned out to have ended unseen */
+};
+
 #ifndef __bpf__
 _Static_assert(sizeof(struct event_header) == 32, "event_header");
 _Static_assert(sizeof(struct inode_id) == 16, "inode_id");
@@ -389,6 +502,12 @@ _Static_assert(sizeof(struct event_iomap) == 96, "event_iomap");
 _Static_assert(sizeof(struct event_entry_wait) == 64, "event_entry_wait");
 _Static_assert(sizeof(struct event_handle) == 56, "event_handle");
 _Static_assert(sizeof(struct event_sb) == 48, "event_sb");
+_Static_assert(sizeof(struct event_lock_class) == 120, "event_lock_class");
+_Static_assert(sizeof(struct event_lock_edge) == 56, "event_lock_edge");
+_Static_assert(sizeof(struct event_lock_leak) == 48, "event_lock_leak");
+_Static_assert(sizeof(struct event_lock_name) == 136, "event_lock_name");
+_Static_assert(sizeof(struct event_lock_count) == 48, "event_lock_count");
+_Static_assert(sizeof(struct event_lock_loss) == 64, "event_lock_loss");
 #endif
 
 #endif /* DAXTRACE_EVENTS_H */

@@ -78,6 +78,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 {
 	const struct event_header *record;
 	char error[TRACE_ERROR_LENGTH];
+	const char *locks;
 	struct model *model;
 	int event;
 	int err;
@@ -89,6 +90,10 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 		return is_wrong_name(err) ? STATUS_USAGE : STATUS_INCONCLUSIVE;
 	}
 	options->missing = missing_events(analysis->reader);
+	locks = trace_reader__fact(analysis->reader, TRACE_KEY_LOCKS);
+	if (!locks || !strcmp(locks, "off"))
+		options->rules = rules_without_locks(options->rules);
+	ranks__set_kernel(options->ranks, trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL));
 	analysis->detector = detector__new(options);
 	if (!analysis->detector)
 		model__out_of_memory();

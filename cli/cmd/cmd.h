@@ -97,10 +97,22 @@ bool parse_seconds(const char *text, double *seconds);
  */
 int take_rule(const struct command *command, const char *name, __u32 *rules);
 
+/* Beside the rules of take_rule(): they were named, not what an exclusion left. */
+#define RULES_NAMED	(1U << 31)
+
 /* As selected, or all. */
 static inline __u32 rules_or_all(__u32 rules)
 {
 	return rules ? rules : RULES_ALL;
+}
+
+/*
+ * Where no locks are traced: their rules stay only for whoever named them, and
+ * are unknown then.
+ */
+static inline __u32 rules_without_locks(__u32 rules)
+{
+	return rules & RULES_NAMED ? rules : rules & ~RULES_OF_LOCKS;
 }
 
 /* The report's format for -j or not. */

@@ -175,8 +175,8 @@ int take_rule(const struct command *command, const char *name, __u32 *rules)
 	if (exclude)
 		*rules = (*rules ? *rules : RULES_ALL) & ~(1U << rule);
 	else
-		*rules |= 1U << rule;
-	if (!*rules)
+		*rules |= 1U << rule | RULES_NAMED;
+	if (!(*rules & RULES_ALL))
 		return usage_error(command, "--rule %s leaves no rule to judge", name);
 	return -1;
 }

@@ -7,6 +7,7 @@
 /* One row a family of rules. */
 static const struct rule_hooks *const families[] = {
 	&durability_hooks,
+	&lock_hooks,
 };
 
 #define EACH_FAMILY(hook, ...)							\
@@ -41,6 +42,16 @@ static void entry_deleted(void *context, struct model_task *task, struct model_e
 	EACH_FAMILY(entry_deleted, task, entry, removal, time);
 }
 
+static void lock(void *context, struct model_task *task, const struct event_header *record)
+{
+	struct detector *detector = context;
+
+	if (task)
+		EACH_FAMILY(lock, task, record);
+	else
+		order_stream__describe(detector->order, record);
+}
+
 struct detector *detector__new(const struct detector_options *options)
 {
 	static const struct model_listener listener = {
@@ -48,6 +59,7 @@ struct detector *detector__new(const struct detector_options *options)
 		.operation_ended = operation_ended,
 		.entry_dirtied = entry_dirtied,
 		.entry_deleted = entry_deleted,
+		.lock = lock,
 	};
 	struct detector *detector = calloc(1, sizeof(*detector));
 
@@ -57,7 +69,10 @@ struct detector *detector__new(const struct detector_options *options)
 	detector->options.model.no_flush = options->missing & OBSERVED_BIT(OBSERVED_FLUSH);
 	detector->last = &detector->first;
 	detector->model = model__new(&detector->options.model, &listener, detector);
-	if (!detector->model) {
+	detector->order = order_stream__new();
+	if (!detector->model || !detector->order) {
+		model__free(detector->model);
+		order_stream__free(detector->order);
 		free(detector);
 		return NULL;
 	}
@@ -76,6 +91,7 @@ void detector__free(struct detector *detector)
 		free(detector->first);
 		detector->first = next;
 	}
+	order_stream__free(detector->order);
 	model__free(detector->model);
 	free(detector);
 }
@@ -83,6 +99,11 @@ void detector__free(struct detector *detector)
 struct model *detector__model(const struct detector *detector)
 {
 	return detector->model;
+}
+
+const struct order_stream *detector__order(const struct detector *detector)
+{
+	return detector->order;
 }
 
 const struct finding *detector__findings(const struct detector *detector)
@@ -120,11 +141,15 @@ const char *verdict_name(enum verdict verdict)
 enum verdict detector__verdict(const struct detector *detector, bool broken, size_t known)
 {
 	const struct model_loss *loss = model__loss(detector->model);
+	const struct order_loss *order = order_stream__loss(detector->order);
 	int rule;
 
 	if (detector->count > known || detector->unlisted)
 		return VERDICT_FINDINGS;
 	if (broken || loss->records || loss->capacity)
+		return VERDICT_INCONCLUSIVE;
+	/* An edge that is missing may be the one that closes a cycle. */
+	if ((detector->options.rules & RULES_OF_LOCKS) && (order->overflow || order->room))
 		return VERDICT_INCONCLUSIVE;
 	for (rule = 0; rule < RULE_COUNT; rule++)
 		if (detector__selected(detector, rule) &&

@@ -12,11 +12,17 @@
 #include <linux/types.h>
 
 #include "model/model.h"
+#include "order/ranks.h"
+#include "order/stream.h"
 
 /* Index in rule_table; the number in the name is not the index. */
 enum rule_index {
 	RULE_LOST_DIRTY_ENTRY,		/* DX01 */
 	RULE_SYNC_MISSED_DIRTY,		/* DX03 */
+	RULE_LOCK_ORDER,		/* DX13 */
+	RULE_SELF_DEADLOCK,		/* DX14 */
+	RULE_LOCK_LEAK,			/* DX18 */
+	RULE_SYNC_IN_HANDLE,		/* DX19 */
 	RULE_COUNT
 };
 
@@ -75,6 +81,15 @@ struct finding {
 	unsigned int event_count;
 	bool events_cut;		/* some between the first and the second are left out */
 	int moment;			/* index in events of the moment, or -1 */
+	/*
+	 * Of rules on locks: what the finding is about; then key.inode is all
+	 * zero, and there are no events.  They live as long as the detector.
+	 */
+	const struct order_cycle *cycle;
+	const struct order_edge *edge;	/* one edge, where it is not a cycle */
+	struct order_sight sight;	/* of that edge: the one that is the finding */
+	const struct order_class *class;	/* of a leak */
+	struct rank_violation violation;	/* path NULL: none */
 	struct finding *next;
 	UT_hash_handle hh;		/* by fingerprint and inode */
 };
@@ -85,6 +100,7 @@ struct detector_options {
 	__u32 rules;		/* mask of 1 << enum rule_index to judge */
 	__u64 missing;		/* OBSERVED_BIT()s that the stream does not have */
 	struct model_options model;	/* no_flush is set from missing */
+	struct ranks *ranks;	/* the caller's; NULL: none */
 	/*
 	 * Called for the first finding of each fingerprint and inode, when it
 	 * happens; NULL: they are only collected.
@@ -97,12 +113,19 @@ struct detector_options {
 /* All rules. */
 #define RULES_ALL	((1U << RULE_COUNT) - 1)
 
+/* Those that nothing can be said of without the locks. */
+#define RULES_OF_LOCKS	(1U << RULE_LOCK_ORDER | 1U << RULE_SELF_DEADLOCK | \
+			 1U << RULE_LOCK_LEAK | 1U << RULE_SYNC_IN_HANDLE)
+
 /* NULL: out of memory. */
 struct detector *detector__new(const struct detector_options *options);
 void detector__free(struct detector *detector);
 
 /* The model that it watches; feed it with model__record(). */
 struct model *detector__model(const struct detector *detector);
+
+/* The lock-order graph that the stream has told of so far. */
+const struct order_stream *detector__order(const struct detector *detector);
 
 /*
  * In the order in which they happened; NULL: none.  A race that goes on for

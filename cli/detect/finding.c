@@ -30,19 +30,18 @@ static struct finding *find_alike(struct detector *detector, __u64 fingerprint)
 	return NULL;
 }
 
-struct finding *finding__begin(struct detector *detector, enum rule_index rule,
-			       const struct model_inode *inode, __u64 index, __u64 pages,
-			       __u64 time, const char *signature)
+static struct finding *begin(struct detector *detector, enum rule_index rule, const char *fstype,
+			     const struct inode_id *id, __u64 time, const char *signature)
 {
 	struct finding_key key;
 	__u64 fingerprint = 0xcbf29ce484222325ULL;
 	struct finding *finding;
 
 	fingerprint = hash(fingerprint, rule_table[rule]->id);
-	fingerprint = hash(fingerprint, inode->fstype);
+	fingerprint = hash(fingerprint, fstype);
 	fingerprint = hash(fingerprint, signature);
 	key.fingerprint = fingerprint;
-	key.inode = inode->id;
+	key.inode = *id;
 	HASH_FIND(hh, detector->index, &key, sizeof(key), finding);
 	if (!finding && detector->count >= MAX_FINDINGS) {
 		finding = find_alike(detector, fingerprint);
@@ -60,15 +59,34 @@ struct finding *finding__begin(struct detector *detector, enum rule_index rule,
 		model__out_of_memory();
 	finding->rule = rule;
 	finding->certainty = "observed";
-	snprintf(finding->fstype, sizeof(finding->fstype), "%s", inode->fstype);
+	snprintf(finding->fstype, sizeof(finding->fstype), "%s", fstype);
 	finding->key.inode = key.inode;
 	finding->key.fingerprint = key.fingerprint;
-	finding->index = index;
-	finding->pages = pages;
 	finding->time = time;
 	finding->occurrences = 1;
 	finding->moment = -1;
 	return finding;
+}
+
+struct finding *finding__begin(struct detector *detector, enum rule_index rule,
+			       const struct model_inode *inode, __u64 index, __u64 pages,
+			       __u64 time, const char *signature)
+{
+	struct finding *finding = begin(detector, rule, inode->fstype, &inode->id, time, signature);
+
+	if (finding) {
+		finding->index = index;
+		finding->pages = pages;
+	}
+	return finding;
+}
+
+struct finding *finding__begin_lock(struct detector *detector, enum rule_index rule,
+				    const char *fstype, __u64 time, const char *signature)
+{
+	static const struct inode_id none;
+
+	return begin(detector, rule, fstype, &none, time, signature);
 }
 
 void finding__actor(struct finding *finding, const struct detector *detector, __u32 tid,

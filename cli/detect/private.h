@@ -8,6 +8,7 @@
 struct detector {
 	struct detector_options options;
 	struct model *model;
+	struct order_stream *order;
 	struct coverage coverage[RULE_COUNT];
 	struct finding *first, **last;
 	struct finding *index;		/* hash */
@@ -24,11 +25,15 @@ struct rule_hooks {
 			      struct model_entry *entry, __u64 time);
 	void (*entry_deleted)(struct detector *detector, struct model_task *task,
 			      struct model_entry *entry, enum model_removal removal, __u64 time);
+	/* EVENT_LOCK_EDGE and EVENT_LOCK_LEAK; task: whose record it is. */
+	void (*lock)(struct detector *detector, const struct model_task *task,
+		     const struct event_header *record);
 };
 
-extern const struct rule_hooks durability_hooks;
+extern const struct rule_hooks durability_hooks, lock_hooks;
 
 extern const struct rule rule_lost_dirty_entry, rule_sync_missed_dirty;
+extern const struct rule rule_lock_order, rule_self_deadlock, rule_lock_leak, rule_sync_in_handle;
 
 /* Selected, and all that it needs is in the stream. */
 static inline bool rule__judges(const struct detector *detector, enum rule_index rule)
@@ -46,6 +51,9 @@ static inline bool rule__judges(const struct detector *detector, enum rule_index
 struct finding *finding__begin(struct detector *detector, enum rule_index rule,
 			       const struct model_inode *inode, __u64 index, __u64 pages,
 			       __u64 time, const char *signature);
+/* The same about locks: of no inode, on a filesystem or "-". */
+struct finding *finding__begin_lock(struct detector *detector, enum rule_index rule,
+				    const char *fstype, __u64 time, const char *signature);
 void finding__actor(struct finding *finding, const struct detector *detector, __u32 tid,
 		    const char *role);
 /*

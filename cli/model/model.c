@@ -457,11 +457,23 @@ void model__record(struct model *model, const struct event_header *header)
 	case EVENT_GAP:
 		lose(model, ((const struct event_gap *)header)->lost);
 		return;
+	case EVENT_LOCK_CLASS:
+	case EVENT_LOCK_NAME:
+	case EVENT_LOCK_COUNT:
+	case EVENT_LOCK_LOSS:
+		if (model->listener.lock)
+			model->listener.lock(model->context, NULL, header);
+		return;
 	}
 	task = get_task(model, header);
 	if (!task)
 		return;
 	switch (header->type) {
+	case EVENT_LOCK_EDGE:
+	case EVENT_LOCK_LEAK:
+		if (model->listener.lock)
+			model->listener.lock(model->context, task, header);
+		break;
 	case EVENT_TASK:
 		snprintf(task->comm, sizeof(task->comm), "%.*s", EVENT_COMM_LENGTH - 1,
 			 ((const struct event_task *)header)->comm);

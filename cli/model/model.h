@@ -157,6 +157,11 @@ struct model_listener {
 			      __u64 time);
 	void (*entry_deleted)(void *context, struct model_task *task, struct model_entry *entry,
 			      enum model_removal removal, __u64 time);
+	/*
+	 * A record about locks.  task: whose edge or leak it is; NULL for records
+	 * that describe (EVENT_LOCK_CLASS, _NAME, _COUNT, _LOSS).
+	 */
+	void (*lock)(void *context, struct model_task *task, const struct event_header *record);
 };
 
 struct model_options {

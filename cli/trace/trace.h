@@ -30,6 +30,8 @@ struct trace_reader;
 #define TRACE_KEY_PAGE_SIZE	"page.size"	/* bytes; what indexes count */
 #define TRACE_KEY_PROBE		"probe."	/* + event name: the way it is observed, or "missing: reason" */
 
+#define TRACE_KEY_LOCKS		"locks"		/* "off", "dax", "all", "sampled"; none: off */
+
 /*
  * All functions that can fail return 0 (or a positive count where said) or a
  * negative errno, and leave one sentence in the buffer that the caller gave
