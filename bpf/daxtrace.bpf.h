@@ -267,6 +267,21 @@ static __always_inline bool inode__followed(struct inode *inode)
 	return inode__wanted(inode) || superblock__known(inode->i_sb->s_dev);
 }
 
+/* Say who the current task is, once. */
+static __always_inline void announce_task(struct task_state *state)
+{
+	struct event_task *record;
+
+	if (!state || state->announced)
+		return;
+	record = record__reserve(sizeof(*record), EVENT_TASK);
+	if (!record)
+		return;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	record__submit(record);
+	state->announced = 1;
+}
+
 /* Say what an inode's superblock is, and who the task is, once each. */
 static __always_inline void announce(struct inode *inode)
 {
@@ -274,16 +289,7 @@ static __always_inline void announce(struct inode *inode)
 	struct super_block *sb = inode->i_sb;
 	__u32 dev = sb->s_dev;
 
-	if (state && !state->announced) {
-		struct event_task *record;
-
-		record = record__reserve(sizeof(*record), EVENT_TASK);
-		if (record) {
-			bpf_get_current_comm(record->comm, sizeof(record->comm));
-			record__submit(record);
-			state->announced = 1;
-		}
-	}
+	announce_task(state);
 	/* Nearly always it is the one of this task's operation before. */
 	if (state && state->dev == dev && state->shutdowns == shutdowns)
 		return;

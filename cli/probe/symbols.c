@@ -82,8 +82,8 @@ static void load(struct symbols *symbols)
 	while (fgets(line, sizeof(line), file)) {
 		module[0] = '\0';
 		fields = sscanf(line, "%llx %c %511s %127s", &address, &type, name, module);
-		/* Functions and structures; all addresses are 0 under kptr_restrict. */
-		if (fields < 3 || !address || !strchr("tTwWdDrR", type))
+		/* Functions and variables; all addresses are 0 under kptr_restrict. */
+		if (fields < 3 || !address || !strchr("tTwWdDbBrR", type))
 			continue;
 		if (!add(symbols, address, name, module))
 			break;
