@@ -481,6 +481,7 @@ struct event_lock_loss {
 	__u64 overflow;		/* locks beyond those that can be held at once */
 	__u64 room;		/* no room for a task, a class or an edge */
 	__u64 stale;		/* holds that turned out to have ended unseen */
+	__u64 missed;		/* times a program could not run, the CPU being in it */
 };
 
 #ifndef __bpf__
@@ -507,7 +508,7 @@ _Static_assert(sizeof(struct event_lock_edge) == 56, "event_lock_edge");
 _Static_assert(sizeof(struct event_lock_leak) == 48, "event_lock_leak");
 _Static_assert(sizeof(struct event_lock_name) == 136, "event_lock_name");
 _Static_assert(sizeof(struct event_lock_count) == 48, "event_lock_count");
-_Static_assert(sizeof(struct event_lock_loss) == 64, "event_lock_loss");
+_Static_assert(sizeof(struct event_lock_loss) == 72, "event_lock_loss");
 #endif
 
 #endif /* DAXTRACE_EVENTS_H */

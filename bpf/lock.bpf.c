@@ -44,6 +44,8 @@ struct {
 const volatile __u32 lock_slots = 4095;
 /* Only classes that DAX filesystems and address spaces use. */
 const volatile bool lock_dax_only = false;
+/* It is seen when memory changes its type, so that classes can be remembered. */
+const volatile bool lock_remember = true;
 
 /*
  * What lock_task.owner begins with: a number of this stretch of tracing, in the
@@ -51,10 +53,14 @@ const volatile bool lock_dax_only = false;
  * count.
  */
 __u64 lock_generation;
-struct lock_losses lock_losses;
+
+/* See struct event_lock_loss. */
+__u64 lock_unseen, lock_overflow, lock_room, lock_stale;
 
 /* Raised whenever memory may have changed its type: remembered classes expire. */
 __u32 lock_epoch;
+
+#define FREEZE_LEVELS	3	/* SB_FREEZE_LEVELS */
 
 #define LOCK_TRY	0x100	/* it did not wait: no edge to it */
 #define LOCK_MOMENT	0x200	/* waited for, and then not held */
@@ -166,7 +172,7 @@ static __noinline struct lock_task *lock__find_task(__u32 tid, __u32 create)
 	if (lock__is_busy(task))
 		task = other;
 	if (lock__is_busy(task)) {
-		lock_lost(&lock_losses.room);
+		lock_lost(&lock_room);
 		return NULL;
 	}
 	lock__take_place(task, owner);
@@ -190,8 +196,10 @@ static __always_inline struct lock_task *lock__task(bool create)
 
 static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u64 key)
 {
+	__u32 low = (__u32)key;
+
 	/* Members of an object differ in the lower bits, objects in the upper ones. */
-	return &task->seen[(key >> 3 ^ key >> 8 ^ key >> 13) & (LOCK_SEEN_SIZE - 1)];
+	return &task->seen[(low >> 3 ^ low >> 8 ^ low >> 13) & (LOCK_SEEN_SIZE - 1)];
 }
 
 /*
@@ -270,13 +278,13 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	if (bpf_map_lookup_elem(&lock_edges, &key))
 		return 0;
 	if (!lock__is_held(held, bpf_get_current_task_btf())) {
-		lock_lost(&lock_losses.stale);
+		lock_lost(&lock_stale);
 		return 1;
 	}
 	if (bpf_map_update_elem(&lock_edges, &key, &one, BPF_NOEXIST)) {
 		/* Told of by another task just now, or there is no room. */
 		if (!bpf_map_lookup_elem(&lock_edges, &key))
-			lock_lost(&lock_losses.room);
+			lock_lost(&lock_room);
 		return 0;
 	}
 	announce_task(task__state(EVENT_TASK));
@@ -344,6 +352,16 @@ static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 addres
 	return 0;
 }
 
+/*
+ * To the verifier an argument is a pointer, with which it allows next to no
+ * arithmetic; what comes from memory is a number.
+ */
+static __always_inline __u64 lock__number(struct lock_task *task, __u64 pointer)
+{
+	*(volatile __u64 *)&task->number = pointer;
+	return *(volatile __u64 *)&task->number;
+}
+
 /* Where a lock is taken: of each class the first few times. */
 static __always_inline __s32 lock__stack(void *ctx, __u32 class)
 {
@@ -387,11 +405,13 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 
 	if (!task)
 		return 0;
+	key = lock__number(task, key);
+	address = lock__number(task, address);
 	seen = lock__seen(task, key);
 	if (seen->key != key || seen->epoch != epoch) {
 		class = lock__class(ctx, key, how >> 16 & 0xff);
 		/* Where the class is not the memory's alone, it is asked for each time. */
-		if (class & LOCK_CLASS_PASSING)
+		if ((class & LOCK_CLASS_PASSING) || !lock_remember)
 			epoch--;
 		class &= ~LOCK_CLASS_PASSING;
 		if (seen->key != key || seen->class != class) {
@@ -416,7 +436,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 		return 0;
 	if (task->depth >= LOCK_HELD_MAX) {
 		task->overflow++;
-		lock_lost(&lock_losses.overflow);
+		lock_lost(&lock_overflow);
 		return 0;
 	}
 	if (!(how & LOCK_TRY))
@@ -473,7 +493,7 @@ static __noinline int lock__release_slow(struct lock_task *task, __u64 address, 
 	/* Not wanted, or, of a frozen filesystem, let go by whoever thaws it. */
 	if ((seen->key == address && !seen->class) || type == LOCK_PERCPU_RWSEM)
 		return 0;
-	lock_lost(&lock_losses.unseen);
+	lock_lost(&lock_unseen);
 	return 0;
 }
 
@@ -485,7 +505,7 @@ static __always_inline void lock__release(__u64 address, __u32 type)
 
 	if (!task) {
 		if (lock_generation && !lock_dax_only && type != LOCK_PERCPU_RWSEM)
-			lock_lost(&lock_losses.unseen);
+			lock_lost(&lock_unseen);
 		return;
 	}
 	at = task->depth - 1;
@@ -678,17 +698,17 @@ SEC("fexit/freeze_super")
 int BPF_PROG(lock_percpu__freeze_super)
 {
 	struct lock_task *task = lock__task(false);
-	__u32 i, at, depth;
+	__u32 i, at;
 
 	if (!task)
 		return 0;
-	depth = task->depth;
-	for (i = 0; i < LOCK_HELD_MAX; i++) {
-		at = depth - 1 - i;
-		if (at >= LOCK_HELD_MAX)
+	/* They are the newest: s_umount, taken before them, has been let go. */
+	for (i = 0; i < FREEZE_LEVELS; i++) {
+		at = task->depth - 1;
+		if (at >= LOCK_HELD_MAX || task->held[at].type != LOCK_PERCPU_RWSEM)
 			break;
-		if (task->held[at].type == LOCK_PERCPU_RWSEM)
-			lock__remove(task, at);
+		task->chain = task->held[at].chain;
+		task->depth = at;
 	}
 	return 0;
 }
@@ -762,7 +782,7 @@ static __always_inline __u64 inode__lock_key(struct inode *inode, __u32 type)
 static __always_inline __u64 entry__address(struct inode *inode, struct vm_fault *vmf)
 {
 	/* Odd, as no lock's address is. */
-	return ((__u64)inode ^ (__u64)vmf->pgoff << 12) | 1;
+	return inode->i_ino << 32 | (__u32)vmf->pgoff << 1 | 1;
 }
 
 SEC("tp_btf/dax_pte_fault")
@@ -872,7 +892,7 @@ int BPF_PROG(lock_task__free, struct task_struct *gone)
 			break;
 		held = &task->held[i];
 		if (!lock__is_held(held, gone)) {
-			lock_lost(&lock_losses.stale);
+			lock_lost(&lock_stale);
 			continue;
 		}
 		record = record__reserve(sizeof(*record), EVENT_LOCK_LEAK);

@@ -49,6 +49,7 @@ struct lock_task {
 	__u32 overflow;	/* locks held beyond LOCK_HELD_MAX */
 	__u32 handles;	/* of depth: jbd2 handles */
 	__u32 reserved;
+	__u64 number;	/* see lock__number() */
 	struct lock_held held[LOCK_HELD_MAX];
 	struct lock_seen seen[LOCK_SEEN_SIZE];
 };
@@ -58,11 +59,6 @@ struct lock_count {
 	__u64 acquisitions;
 	__u32 max_depth;
 	__u32 stacks;	/* kept of its takings */
-};
-
-/* Counted since tracing began; see struct event_lock_loss. */
-struct lock_losses {
-	__u64 unseen, overflow, room, stale;
 };
 
 #endif /* DAXTRACE_LOCK_BPF_H */

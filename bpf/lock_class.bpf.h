@@ -56,8 +56,8 @@ struct lock_identity_key {
 };
 
 struct lock_class_value {
-	__u32 id;
-	__u32 wanted;
+	__u32 id;		/* 0: not wanted */
+	__u32 told;		/* its record is in the ring buffer: edges may name it */
 };
 
 struct {
@@ -325,48 +325,53 @@ static __noinline __u32 lock__new_class(struct lock_identity *identity)
 	struct file_system_type *fs;
 	struct lock_class_value value = {}, *known;
 	struct event_lock_class *record;
+	bool wanted;
 
 	if (!identity)
 		return 0;
 	fs = (void *)identity->key.fs;
-	value.wanted = !lock_dax_only || identity->key.kind == LOCK_KIND_TYPE ||
+	wanted = !lock_dax_only || identity->key.kind == LOCK_KIND_TYPE ||
 		       (fs && BPF_CORE_READ(fs, fs_flags) & FS_REQUIRES_DEV) ||
 		       (identity->cache && identity->cache->is_mm);
-	if (value.wanted) {
+	if (wanted) {
 		value.id = __sync_fetch_and_add(&lock_class_ids, 1) + 1;
 		if (value.id >= LOCK_MAX_CLASSES) {
-			__sync_fetch_and_add(&lock_losses.room, 1);
+			__sync_fetch_and_add(&lock_room, 1);
 			return 0;
 		}
 	}
 	if (bpf_map_update_elem(&lock_classes, &identity->key, &value, BPF_NOEXIST)) {
 		/* Another task was faster, or there is no room. */
-		known = bpf_map_lookup_elem(&lock_classes, &identity->key);
-		if (!known)
-			__sync_fetch_and_add(&lock_losses.room, 1);
-		return known ? known->id : 0;
+		if (!bpf_map_lookup_elem(&lock_classes, &identity->key))
+			__sync_fetch_and_add(&lock_room, 1);
+		return LOCK_CLASS_PASSING;
 	}
-	if (!value.wanted)
+	if (!wanted)
 		return 0;
 	record = record__reserve(sizeof(*record), EVENT_LOCK_CLASS);
 	if (!record) {
 		/* An id that nobody has heard of: the next one who comes tries again. */
 		bpf_map_delete_elem(&lock_classes, &identity->key);
-		return 0;
+		return LOCK_CLASS_PASSING;
 	}
 	lock__fill_record(record, value.id, identity);
 	record__submit(record);
+	known = bpf_map_lookup_elem(&lock_classes, &identity->key);
+	if (known)
+		known->told = 1;
 	return value.id;
 }
 
 /*
- * The class of a lock, or 0: not wanted, or no room (which is counted).  key: its
+ * The class of a lock, or 0: not wanted, or no room (which is counted), or, with
+ * LOCK_CLASS_PASSING, another task is about to tell of it.  key: its
  * address, or, of a type that is a class, a number below.
  */
 static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type)
 {
 	struct lock_identity identity = {};
 	struct lock_class_value *known;
+	struct super_block *sb;
 	__u32 class;
 
 	identity.key.type = type;
@@ -383,10 +388,14 @@ static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type)
 		identity.key.base = lock__caller(ctx, bpf_get_func_ip(ctx));
 		identity.key.generation = lock_modules;
 	}
-	if (identity.sb)
-		identity.key.fs = (__u64)BPF_CORE_READ(identity.sb, s_type);
+	sb = identity.sb;
+	if (sb)
+		identity.key.fs = (__u64)BPF_CORE_READ(sb, s_type);
 	known = bpf_map_lookup_elem(&lock_classes, &identity.key);
-	class = known ? known->id : lock__new_class(&identity);
+	if (known)
+		class = known->told || !known->id ? known->id : LOCK_CLASS_PASSING;
+	else
+		class = lock__new_class(&identity);
 	if (class && (identity.key.kind == LOCK_KIND_KMALLOC ||
 		      identity.key.kind == LOCK_KIND_UNKNOWN))
 		class |= LOCK_CLASS_PASSING;

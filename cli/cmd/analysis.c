@@ -109,6 +109,8 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	analysis->facts.kernel = trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL);
 	analysis->facts.source = path;
 	analysis->facts.missing = options->missing;
+	if (!locks || !strcmp(locks, "off"))
+		analysis->facts.missing &= ~OBSERVED_LOCKS;
 	look_for_problems(analysis);
 	return 0;
 }

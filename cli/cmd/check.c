@@ -15,6 +15,7 @@ struct gate {
 	const char *baseline_path;
 	bool update;
 	struct baseline *baseline;
+	struct ranks *ranks;
 	__u64 required[RULE_COUNT];	/* contested windows at least */
 };
 
@@ -87,7 +88,7 @@ static const char *check_coverage(const struct gate *gate, const struct detector
 
 static int check_file(struct gate *gate, const char *path)
 {
-	struct detector_options options = { .rules = gate->rules };
+	struct detector_options options = { .rules = gate->rules, .ranks = gate->ranks };
 	struct analysis analysis;
 	char problem[1024];
 	int status;
@@ -109,7 +110,7 @@ static int check_file(struct gate *gate, const char *path)
 
 static int check_command_run(struct gate *gate, struct session_options *session)
 {
-	struct live live = { .options.rules = gate->rules };
+	struct live live = { .options.rules = gate->rules, .options.ranks = gate->ranks };
 	char problem[1024];
 	size_t known;
 	int status;
@@ -148,13 +149,14 @@ static int run(int argc, char **argv)
 		{ "baseline", required_argument, NULL, OPTION_BASELINE },
 		{ "update", no_argument, NULL, OPTION_UPDATE },
 		{ "rule", required_argument, NULL, OPTION_RULE },
+		{ "ranks", required_argument, NULL, OPTION_RANKS },
 		{ "require-coverage", required_argument, NULL, OPTION_REQUIRE_COVERAGE },
 		{ "duration", required_argument, NULL, 'd' },
 		TRACE_LONG_OPTIONS,
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .hidden_count = 0 };
+	struct trace_options trace = { .probe.locks = LOCKS_ALL };
 	struct session_options session = { .probe = &trace.probe };
 	struct gate gate = { .rules = 0 };
 	int option, status = STATUS_CLEAN, taken;
@@ -171,6 +173,9 @@ static int run(int argc, char **argv)
 			break;
 		case OPTION_RULE:
 			taken = take_rule(&check_command, optarg, &gate.rules);
+			break;
+		case OPTION_RANKS:
+			taken = take_ranks(&check_command, optarg, &gate.ranks);
 			break;
 		case OPTION_REQUIRE_COVERAGE:
 			taken = take_requirement(&gate, optarg);
@@ -207,6 +212,7 @@ static int run(int argc, char **argv)
 	if (gate.update && !baseline__write(gate.baseline, gate.baseline_path))
 		status = STATUS_USAGE;
 	baseline__free(gate.baseline);
+	ranks__free(gate.ranks);
 	return status;
 }
 
@@ -223,6 +229,9 @@ const struct command check_command = {
 	"  --baseline FILE   findings whose fingerprints are in FILE do not fail\n"
 	"  --update          add the findings to the baseline\n"
 	"  --rule DXnn       judge this rule (repeatable); -DXnn: all but this one\n"
+	"  --ranks FILE      an edge of the lock-order graph against the ranks in FILE\n"
+	"                    (or of that name as installed: ext4, xfs, refdax) is a DX13;\n"
+	"                    repeatable\n"
 	"  --require-coverage DXnn=N\n"
 	"                    inconclusive unless a rival ran inside N windows of the rule\n"
 	"  -d, --duration SEC   end the command after this long\n"

@@ -48,6 +48,8 @@ enum long_option {
 	OPTION_BASELINE,
 	OPTION_UPDATE,
 	OPTION_REQUIRE_COVERAGE,
+	OPTION_LOCKS,
+	OPTION_RANKS,
 };
 
 /* What to trace and how, as several commands take it. */
@@ -65,6 +67,7 @@ struct trace_options {
 #define TRACE_LONG_OPTIONS						\
 	{ "fs", required_argument, NULL, OPTION_FS },			\
 	{ "buffer", required_argument, NULL, OPTION_BUFFER },		\
+	{ "locks", required_argument, NULL, OPTION_LOCKS },		\
 	{ "hide", required_argument, NULL, OPTION_HIDE }
 #define COMMON_LONG_OPTIONS						\
 	{ "json", no_argument, NULL, 'j' },				\
@@ -75,6 +78,8 @@ struct trace_options {
 	"  --fs MOUNT       only the filesystem mounted there (repeatable)\n" \
 	"  --buffer SIZE    of the ring buffer in bytes, K and M understood\n" \
 	"                   (default: 1/256 of memory, 4M to 64M)\n"		\
+	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \
+	"                   all, or sampled (all, for a part of the time)\n" \
 	"  --hide FUNCTION  pretend that the kernel does not have it\n"
 #define COMMON_USAGE							\
 	"  -j, --json       one JSON object a line\n"			\
@@ -87,6 +92,12 @@ struct trace_options {
  */
 int take_common_option(const struct command *command, int option);
 int take_trace_option(const struct command *command, int option, struct trace_options *options);
+
+/* "off", "dax", …: the setting's name. */
+const char *locks_name(enum probe_locks_setting locks);
+
+/* Take --ranks FILE.  As take_common_option(). */
+int take_ranks(const struct command *command, const char *name, struct ranks **ranks);
 
 /* A number of seconds above 0, fractions allowed; false: it is none. */
 bool parse_seconds(const char *text, double *seconds);

@@ -11,12 +11,13 @@ static int visit(void *context, const struct event_header *record)
 	return 0;
 }
 
-static void warn_of_missing(const struct probe *probe)
+static void warn_of_missing(const struct probe *probe, bool locks_off)
 {
 	int i;
 
 	for (i = 0; i < OBSERVED_COUNT; i++)
-		if (probe__status(probe, i)->way < 0)
+		if (probe__status(probe, i)->way < 0 &&
+		    !(locks_off && (OBSERVED_LOCKS & OBSERVED_BIT(i))))
 			log_warn("%s is not observed: %s; %s", probe_table[i].name,
 				 probe__status(probe, i)->reason, probe_table[i].without);
 }
@@ -24,6 +25,7 @@ static void warn_of_missing(const struct probe *probe)
 int live__run(struct live *live, struct session_options *options)
 {
 	struct session *session;
+	bool locks_off;
 	int status;
 
 	options->visit = visit;
@@ -31,14 +33,20 @@ int live__run(struct live *live, struct session_options *options)
 	status = session__open(&session, options);
 	if (status)
 		return status;
-	warn_of_missing(session__probe(session));
+	locks_off = options->probe->locks == LOCKS_OFF;
+	warn_of_missing(session__probe(session), locks_off);
 	live->options.missing = probe__missing(session__probe(session));
+	if (locks_off)
+		live->options.rules = rules_without_locks(live->options.rules);
 	live->detector = detector__new(&live->options);
 	if (!live->detector)
 		model__out_of_memory();
 	uname(&live->system);
 	live->facts.kernel = live->system.release;
 	live->facts.missing = live->options.missing;
+	if (locks_off)
+		live->facts.missing &= ~OBSERVED_LOCKS;
+	ranks__set_kernel(live->options.ranks, live->system.release);
 	if (!options->command)
 		log_warn("watching; Ctrl-C ends it");
 	status = session__run(session);

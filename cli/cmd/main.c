@@ -127,6 +127,41 @@ static bool parse_size(const char *text, size_t *size)
 	return true;
 }
 
+const char *locks_name(enum probe_locks_setting locks)
+{
+	static const char *const names[] = {
+		[LOCKS_OFF] = "off",
+		[LOCKS_DAX] = "dax",
+		[LOCKS_ALL] = "all",
+		[LOCKS_SAMPLED] = "sampled",
+	};
+
+	return names[locks];
+}
+
+static int take_locks(const struct command *command, const char *name,
+		      enum probe_locks_setting *locks)
+{
+	int setting;
+
+	for (setting = LOCKS_OFF; setting <= LOCKS_SAMPLED; setting++) {
+		if (strcmp(name, locks_name(setting)))
+			continue;
+		*locks = setting;
+		return -1;
+	}
+	return usage_error(command, "--locks %s: it is one of off, dax, all and sampled", name);
+}
+
+int take_ranks(const struct command *command, const char *name, struct ranks **ranks)
+{
+	char error[RANKS_ERROR_LENGTH];
+
+	if (ranks__read(ranks, name, error))
+		return -1;
+	return usage_error(command, "--ranks: %s", error);
+}
+
 int take_trace_option(const struct command *command, int option, struct trace_options *options)
 {
 	switch (option) {
@@ -136,6 +171,8 @@ int take_trace_option(const struct command *command, int option, struct trace_op
 		if (!parse_size(optarg, &options->probe.buffer_bytes))
 			return usage_error(command, "--buffer %s: not a size from 4K to 2048M", optarg);
 		return -1;
+	case OPTION_LOCKS:
+		return take_locks(command, optarg, &options->probe.locks);
 	case OPTION_HIDE:
 		if (options->hidden_count == MAX_HIDDEN)
 			return usage_error(command, "more than %d times --hide", MAX_HIDDEN);

@@ -45,7 +45,7 @@ static void command_fact(struct trace_writer *writer, char **command)
 	trace_writer__fact(writer, TRACE_KEY_COMMAND, text);
 }
 
-static void probe_facts(struct trace_writer *writer, const struct probe *probe)
+static void probe_facts(struct trace_writer *writer, const struct probe *probe, bool locks_off)
 {
 	const struct probe_status *status;
 	const struct probe_way *way;
@@ -57,8 +57,9 @@ static void probe_facts(struct trace_writer *writer, const struct probe *probe)
 		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
 		if (status->way < 0) {
 			snprintf(value, sizeof(value), "missing: %s", status->reason);
-			log_warn("%s is not observed: %s; %s", probe_table[i].name, status->reason,
-				 probe_table[i].without);
+			if (!(locks_off && (OBSERVED_LOCKS & OBSERVED_BIT(i))))
+				log_warn("%s is not observed: %s; %s", probe_table[i].name,
+					 status->reason, probe_table[i].without);
 		} else {
 			way = &probe_table[i].ways[status->way];
 			snprintf(value, sizeof(value), "%s %s", probe_mechanism_name(way->programs[0].mechanism),
@@ -68,8 +69,10 @@ static void probe_facts(struct trace_writer *writer, const struct probe *probe)
 	}
 }
 
-static void write_facts(struct trace_writer *writer, const struct session *session, char **command)
+static void write_facts(struct trace_writer *writer, const struct session *session,
+			const struct session_options *options)
 {
+	char **command = options->command;
 	struct utsname system;
 
 	uname(&system);
@@ -79,9 +82,10 @@ static void write_facts(struct trace_writer *writer, const struct session *sessi
 	number_fact(writer, TRACE_KEY_STARTED, clock_ns(CLOCK_REALTIME));
 	number_fact(writer, TRACE_KEY_CLOCK, clock_ns(CLOCK_MONOTONIC));
 	number_fact(writer, TRACE_KEY_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	trace_writer__fact(writer, TRACE_KEY_LOCKS, locks_name(options->probe->locks));
 	if (command)
 		command_fact(writer, command);
-	probe_facts(writer, session__probe(session));
+	probe_facts(writer, session__probe(session), options->probe->locks == LOCKS_OFF);
 }
 
 static int record(const struct session_options *given, const char *path)
@@ -106,7 +110,7 @@ static int record(const struct session_options *given, const char *path)
 		session__close(session);
 		return STATUS_CANNOT_TRACE;
 	}
-	write_facts(writer, session, options.command);
+	write_facts(writer, session, &options);
 	if (!options.command && !options.seconds)
 		log_warn("tracing; Ctrl-C ends it");
 	status = session__run(session);
@@ -136,7 +140,7 @@ static int run(int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .hidden_count = 0 };
+	struct trace_options trace = { .probe.locks = LOCKS_ALL };
 	struct session_options options = { .probe = &trace.probe };
 	const char *path = NULL;
 	int option, status;

@@ -194,6 +194,9 @@ static int poll_until_end(struct session *session)
 		}
 		if (session->options.seconds && time - begun >= session->options.seconds)
 			break;
+		count = probe__take_turns(session->probe, annotator__edges(session->annotator), time);
+		if (count < 0)
+			return count;
 		check_command_ended(session, WNOHANG);
 		if (session->options.command && session->child_ended)
 			break;
@@ -220,6 +223,8 @@ int session__run(struct session *session)
 	probe__detach(session->probe);
 	while (err >= 0 && (count = poll_once(session, 0)))
 		err = count;
+	if (err >= 0)
+		err = annotator__locks_end(session->annotator);
 	lost = probe__lost(session->probe);
 	if (err >= 0 && lost > annotator__lost(session->annotator))
 		err = annotator__gap(session->annotator, lost - annotator__lost(session->annotator));

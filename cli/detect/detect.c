@@ -149,7 +149,7 @@ enum verdict detector__verdict(const struct detector *detector, bool broken, siz
 	if (broken || loss->records || loss->capacity)
 		return VERDICT_INCONCLUSIVE;
 	/* An edge that is missing may be the one that closes a cycle. */
-	if ((detector->options.rules & RULES_OF_LOCKS) && (order->overflow || order->room))
+	if ((detector->options.rules & RULES_OF_LOCKS) && (order->overflow || order->room || order->missed))
 		return VERDICT_INCONCLUSIVE;
 	for (rule = 0; rule < RULE_COUNT; rule++)
 		if (detector__selected(detector, rule) &&

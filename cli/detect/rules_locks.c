@@ -4,7 +4,7 @@
 #include "probe/table.h"
 
 /* A lock of which a hold or its end is not seen makes edges that are none. */
-#define HELD_LOCKS	0ULL
+#define HELD_LOCKS	(OBSERVED_BIT(OBSERVED_LOCK_RWSEM) | OBSERVED_BIT(OBSERVED_LOCK_MUTEX))
 
 const struct rule rule_lock_order = {
 	.id = "DX13",
@@ -41,7 +41,7 @@ const struct rule rule_lock_leak = {
 	.id = "DX18",
 	.name = "lock-leak",
 	.severity = "error",
-	.needs = HELD_LOCKS,
+	.needs = HELD_LOCKS | OBSERVED_BIT(OBSERVED_LOCK_TASK),
 	.claim = "A task ended, or went back to user mode, with a lock or a journal handle held.",
 	.meaning = "Whoever needs the lock next waits for ever; a handle that is never stopped stops "
 		   "the journal's commit.",
@@ -53,7 +53,8 @@ const struct rule rule_sync_in_handle = {
 	.id = "DX19",
 	.name = "sync-in-handle",
 	.severity = "error",
-	.needs = HELD_LOCKS,
+	/* Without jbd2 there are no handles: its row may be missing, nothing is. */
+	.needs = HELD_LOCKS | OBSERVED_BIT(OBSERVED_LOCK_WAIT),
 	.claim = "Inside of a journal handle a task began writeback or invalidation, or took a lock that "
 		 "ranks above the journal.",
 	.meaning = "Writeback may need a handle of its own, or wait for the commit, which waits for "

@@ -200,6 +200,7 @@ static void take_loss(struct order_stream *stream, const struct event_lock_loss 
 	add(&stream->loss.stale, record->stale);
 	add(&stream->loss.overflow, record->overflow);
 	add(&stream->loss.room, record->room);
+	add(&stream->loss.missed, record->missed);
 }
 
 void order_stream__describe(struct order_stream *stream, const struct event_header *record)

@@ -9,7 +9,7 @@
 struct order_loss {
 	__u64 unseen;		/* releases of what was taken before tracing: nothing is wrong */
 	__u64 stale;		/* holds whose end was missed and which were dropped */
-	__u64 overflow, room;	/* edges may be missing */
+	__u64 overflow, room, missed;	/* edges may be missing */
 };
 
 struct order_stream;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "probe/annotate.h"
+#include "probe/lockname.h"
 #include "probe/symbols.h"
 
 /* Ids are below the size of the BPF map (bpf/daxtrace.bpf.h: stacks_map). */
@@ -17,6 +18,8 @@ struct annotator {
 	probe_visit visit;
 	void *context;
 	struct symbols *symbols;
+	struct lock_names *lock_names;
+	__u64 edges;
 	__u64 lost;
 	unsigned char seen[STACK_IDS / 8];
 	__u64 named[NAMED];
@@ -44,6 +47,7 @@ void annotator__free(struct annotator *annotator)
 	if (!annotator)
 		return;
 	symbols__free(annotator->symbols);
+	lock_names__free(annotator->lock_names);
 	free(annotator);
 }
 
@@ -103,37 +107,114 @@ static int name_operations(struct annotator *annotator, const struct event_mode 
 	return err < 0 ? err : name_address(annotator, mode->new_operations, mode->header.time);
 }
 
+static int need_stack(struct annotator *annotator, __s32 id, __u64 time)
+{
+	if (id < 0 || id >= STACK_IDS || annotator->seen[id / 8] & 1 << id % 8)
+		return 0;
+	annotator->seen[id / 8] |= 1 << id % 8;
+	return describe_stack(annotator, id, time);
+}
+
+/* What a record refers to, before it. */
+static int prepare(struct annotator *annotator, const struct event_header *record)
+{
+	const struct event_lock_edge *edge;
+	int err;
+
+	switch (record->type) {
+	case EVENT_MODE:
+		return name_operations(annotator, (const struct event_mode *)record);
+	case EVENT_ENTER:
+		return need_stack(annotator, ((const struct event_enter *)record)->stack,
+				  record->time);
+	case EVENT_LOCK_EDGE:
+		annotator->edges++;
+		edge = (const struct event_lock_edge *)record;
+		err = need_stack(annotator, edge->from_stack, record->time);
+		return err < 0 ? err : need_stack(annotator, edge->to_stack, record->time);
+	case EVENT_LOCK_LEAK:
+		return need_stack(annotator, ((const struct event_lock_leak *)record)->stack,
+				  record->time);
+	default:
+		return 0;
+	}
+}
+
+static int name_lock(struct annotator *annotator, const struct event_lock_class *class)
+{
+	struct event_lock_name name;
+
+	if (!annotator->lock_names)
+		annotator->lock_names = lock_names__new();
+	if (!annotator->lock_names)
+		return 0;
+	fill_header(&name.header, EVENT_LOCK_NAME, sizeof(name), class->header.time);
+	name.id = class->id;
+	lock_names__find(annotator->lock_names, annotator->symbols, class, name.name,
+			 sizeof(name.name));
+	return annotator->visit(annotator->context, &name.header);
+}
+
 int annotator__visit(void *context, const struct event_header *record)
 {
 	struct annotator *annotator = context;
-	__s32 id;
 	int err;
 
 	annotator->lost += record->lost;
-	if (record->type == EVENT_MODE) {
-		err = name_operations(annotator, (const struct event_mode *)record);
-		if (err < 0)
-			return err;
-	}
-	if (record->type == EVENT_ENTER) {
-		id = ((const struct event_enter *)record)->stack;
-		if (id >= 0 && id < STACK_IDS && !(annotator->seen[id / 8] & 1 << id % 8)) {
-			annotator->seen[id / 8] |= 1 << id % 8;
-			err = describe_stack(annotator, id, record->time);
-			if (err < 0)
-				return err;
-		}
-	}
-	return annotator->visit(annotator->context, record);
+	err = prepare(annotator, record);
+	if (err < 0)
+		return err;
+	err = annotator->visit(annotator->context, record);
+	if (err >= 0 && record->type == EVENT_LOCK_CLASS)
+		err = name_lock(annotator, (const struct event_lock_class *)record);
+	return err;
+}
+
+__u64 annotator__edges(const struct annotator *annotator)
+{
+	return annotator->edges;
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static int visit_count(void *context, __u32 id, __u64 acquisitions, __u32 max_depth)
+{
+	struct annotator *annotator = context;
+	struct event_lock_count count;
+
+	fill_header(&count.header, EVENT_LOCK_COUNT, sizeof(count), now_ns());
+	count.id = id;
+	count.acquisitions = acquisitions;
+	count.max_depth = max_depth;
+	return annotator->visit(annotator->context, &count.header);
+}
+
+int annotator__locks_end(struct annotator *annotator)
+{
+	struct event_lock_loss loss;
+	int err;
+
+	err = probe__lock_counts(annotator->probe, visit_count, annotator);
+	if (err < 0)
+		return err;
+	fill_header(&loss.header, EVENT_LOCK_LOSS, sizeof(loss), now_ns());
+	probe__lock_loss(annotator->probe, &loss);
+	if (!loss.unseen && !loss.overflow && !loss.room && !loss.stale && !loss.missed)
+		return 0;
+	return annotator->visit(annotator->context, &loss.header);
 }
 
 int annotator__gap(struct annotator *annotator, __u64 lost)
 {
 	struct event_gap gap;
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	fill_header(&gap.header, EVENT_GAP, sizeof(gap), now.tv_sec * 1000000000ULL + now.tv_nsec);
+	fill_header(&gap.header, EVENT_GAP, sizeof(gap), now_ns());
 	gap.lost = lost;
 	annotator->lost += lost;
 	return annotator->visit(annotator->context, &gap.header);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a stream needs to be read elsewhere: before the first record that names
- * a kernel stack, the stack itself and its functions' names.
+ * a kernel stack, the stack itself and its functions' names; behind that of a
+ * lock's class its name.
  */
 #ifndef DAXTRACE_ANNOTATE_H
 #define DAXTRACE_ANNOTATE_H
@@ -18,6 +19,12 @@ int annotator__visit(void *annotator, const struct event_header *record);
 
 /* Hand on a record that says how many more were lost than the stream shows. */
 int annotator__gap(struct annotator *annotator, __u64 lost);
+
+/* At the end: how often each lock class was taken, and what was not followed. */
+int annotator__locks_end(struct annotator *annotator);
+
+/* Lock edges so far. */
+__u64 annotator__edges(const struct annotator *annotator);
 
 /* Records lost so far, as the stream shows them. */
 __u64 annotator__lost(const struct annotator *annotator);

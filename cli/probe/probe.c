@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #include <bpf/bpf.h>
@@ -13,6 +12,8 @@
 
 #include "common/log.h"
 #include "probe/directmap.h"
+#include "probe/locks.h"
+#include "probe/object.h"
 #include "probe/probe.h"
 #include "probe/resolve.h"
 #include "daxtrace.skel.h"
@@ -38,6 +39,7 @@ struct probe {
 	struct ring_buffer *buffer;
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
+	struct probe_locks *locks;	/* NULL: not traced */
 	size_t buffer_bytes;
 	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
@@ -64,7 +66,7 @@ static int libbpf_message(enum libbpf_print_level level, const char *format, va_
 	if (strstr(line, "failed to load:"))
 		sscanf(line, "libbpf: prog '%63[^']'", refused_program);
 	if (log_verbosity >= (level == LIBBPF_DEBUG ? 3 : 2))
-		fputs(line, stderr);
+		vfprintf(stderr, format, args);	/* a verifier's log is longer than a line */
 	return 0;
 }
 
@@ -155,72 +157,10 @@ static int set_programs(struct probe *probe)
 	return 0;
 }
 
-/*
- * Where a variable of the BPF programs is: its map and offset.  By name, since
- * the skeleton's struct is one object's, and ours come and go.
- */
-static struct bpf_map *find_variable(struct bpf_object *object, const char *wanted,
-				     const char *name, size_t size, __u32 *offset)
-{
-	struct btf *btf = bpf_object__btf(object);
-	const struct btf_var_secinfo *variable;
-	const struct btf_type *section, *type;
-	struct bpf_map *map;
-	int id, i;
-
-	bpf_object__for_each_map(map, object)
-		if (strstr(bpf_map__name(map), wanted))
-			break;
-	id = btf__find_by_name_kind(btf, wanted, BTF_KIND_DATASEC);
-	if (!map || id < 0)
-		return NULL;
-	section = btf__type_by_id(btf, id);
-	variable = btf_var_secinfos(section);
-	for (i = 0; i < btf_vlen(section); i++) {
-		type = btf__type_by_id(btf, variable[i].type);
-		if (strcmp(btf__name_by_offset(btf, type->name_off), name))
-			continue;
-		*offset = variable[i].offset;
-		return variable[i].size == size ? map : NULL;
-	}
-	return NULL;
-}
-
-/* Before the programs are loaded. */
-static int set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
-{
-	struct bpf_map *map;
-	__u32 offset;
-	size_t total;
-	char *data;
-
-	map = find_variable(object, ".rodata", name, size, &offset);
-	if (!map)
-		return -ENOENT;
-	data = (char *)bpf_map__initial_value(map, &total);
-	if (!data || offset + size > total)
-		return -EINVAL;
-	memcpy(data + offset, value, size);
-	return 0;
-}
-
 /* Let records be made, or not, by all programs at once. */
 static int set_tracing(struct probe *probe, __u32 on)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	struct bpf_map *map;
-	__u32 offset;
-	char *data;
-
-	map = find_variable(probe->object, ".bss", "tracing", sizeof(on), &offset);
-	if (!map || offset + sizeof(on) > (size_t)page)
-		return -ENOENT;
-	data = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-	if (data == MAP_FAILED)
-		return -errno;
-	__atomic_store_n((__u32 *)(data + offset), on, __ATOMIC_SEQ_CST);
-	munmap(data, page);
-	return 0;
+	return object__store(probe->object, "tracing", &on, sizeof(on));
 }
 
 static int configure(struct probe *probe, const struct probe_options *options)
@@ -232,10 +172,12 @@ static int configure(struct probe *probe, const struct probe_options *options)
 
 	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(probe->object, "events"),
 				       probe->buffer_bytes);
-	err = err ?: set_constant(probe->object, "page_shift", &shift, sizeof(shift));
-	err = err ?: set_constant(probe->object, "wakeup_bytes", &wakeup, sizeof(wakeup));
-	err = err ?: set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
-	err = err ?: set_constant(probe->object, "direct_map", &probe->direct_map,
+	err = err ?: probe_locks__configure(probe->object, options->locks,
+					    probe->status[OBSERVED_LOCK_REUSE].way >= 0);
+	err = err ?: object__set_constant(probe->object, "page_shift", &shift, sizeof(shift));
+	err = err ?: object__set_constant(probe->object, "wakeup_bytes", &wakeup, sizeof(wakeup));
+	err = err ?: object__set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
+	err = err ?: object__set_constant(probe->object, "direct_map", &probe->direct_map,
 				  sizeof(probe->direct_map));
 	return err;
 }
@@ -254,6 +196,7 @@ static int fill_devices(struct probe *probe, const struct probe_options *options
 
 static void drop_links(struct probe *probe)
 {
+	probe_locks__detach(probe->locks);
 	while (probe->link_count)
 		bpf_link__destroy(probe->links[--probe->link_count]);
 }
@@ -281,7 +224,10 @@ static int attach(struct probe *probe, struct btf *btf, const struct probe_optio
 			continue;
 		link = bpf_program__attach(program);
 		if (link) {
-			probe->links[probe->link_count++] = link;
+			if (probe->locks && probe_locks__owns(program))
+				probe_locks__add_link(probe->locks, program, link);
+			else
+				probe->links[probe->link_count++] = link;
 			continue;
 		}
 		err = errno;
@@ -384,12 +330,17 @@ static struct btf *load_btf(char *error)
 }
 
 static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COUNT],
-			const char *const *hidden)
+			const char *const *hidden, enum probe_locks_setting locks)
 {
 	int i;
 
 	for (i = 0; i < OBSERVED_COUNT; i++) {
 		status[i].reason[0] = 0;
+		if (locks == LOCKS_OFF && (OBSERVED_LOCKS & OBSERVED_BIT(i))) {
+			snprintf(status[i].reason, sizeof(status[i].reason), "locks are off");
+			status[i].way = -1;
+			continue;
+		}
 		status[i].way = resolve_way(btf, &probe_table[i], 0, hidden, status[i].reason,
 					    sizeof(status[i].reason));
 	}
@@ -402,7 +353,7 @@ int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const
 
 	if (!btf)
 		return -ENOENT;
-	resolve_all(btf, status, hidden);
+	resolve_all(btf, status, hidden, LOCKS_ALL);
 	btf__free(btf);
 	return 0;
 }
@@ -424,7 +375,16 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	}
 	probe->buffer_bytes = options->buffer_bytes ? power_of_two(options->buffer_bytes) :
 						      default_buffer_bytes();
-	resolve_all(btf, probe->status, options->hidden);
+	if (options->locks != LOCKS_OFF) {
+		probe->locks = probe_locks__new(options->locks);
+		if (!probe->locks) {
+			btf__free(btf);
+			free(probe);
+			explain(-ENOMEM, error);
+			return -ENOMEM;
+		}
+	}
+	resolve_all(btf, probe->status, options->hidden, options->locks);
 	if (!direct_map__base(&probe->direct_map)) {
 		/* Addresses that cannot be told from one another would be worse than none. */
 		probe->status[OBSERVED_FLUSH].way = -1;
@@ -438,6 +398,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	btf__free(btf);
 	err = err ?: open_buffer(probe);
 	err = err ?: set_tracing(probe, 1);
+	err = err ?: probe_locks__switch(probe->locks, probe->object, true);
 	if (err) {
 		explain(err, error);
 		probe__close(probe);
@@ -491,6 +452,7 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 
 void probe__detach(struct probe *probe)
 {
+	probe_locks__switch(probe->locks, probe->object, false);
 	set_tracing(probe, 0);
 	drop_links(probe);
 }
@@ -499,7 +461,7 @@ void probe__detach(struct probe *probe)
  * A program does not run if it is already running on that CPU, in a task that
  * was preempted in it: the kernel counts those, and nobody else can.
  */
-static __u64 missed_runs(const struct probe *probe)
+static __u64 missed_runs(const struct probe *probe, bool of_locks)
 {
 	struct bpf_program *program;
 	struct bpf_prog_info info;
@@ -509,7 +471,7 @@ static __u64 missed_runs(const struct probe *probe)
 
 	bpf_object__for_each_program(program, probe->object) {
 		fd = bpf_program__fd(program);
-		if (fd < 0)
+		if (fd < 0 || probe_locks__owns(program) != of_locks)
 			continue;
 		memset(&info, 0, sizeof(info));
 		length = sizeof(info);
@@ -521,7 +483,7 @@ static __u64 missed_runs(const struct probe *probe)
 
 __u64 probe__lost(const struct probe *probe)
 {
-	__u64 lost = missed_runs(probe);
+	__u64 lost = missed_runs(probe, false);
 	__u32 zero = 0;
 	int cpu, type;
 
@@ -552,12 +514,39 @@ unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVE
 	return depth;
 }
 
+int probe__take_turns(struct probe *probe, __u64 edges, double seconds)
+{
+	return probe_locks__take_turns(probe->locks, probe->object, edges, seconds);
+}
+
+double probe__locks_share(const struct probe *probe, double seconds)
+{
+	return probe_locks__share(probe->locks, seconds);
+}
+
+void probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
+{
+	object__load(probe->object, "lock_unseen", &loss->unseen, sizeof(loss->unseen));
+	object__load(probe->object, "lock_overflow", &loss->overflow, sizeof(loss->overflow));
+	object__load(probe->object, "lock_room", &loss->room, sizeof(loss->room));
+	object__load(probe->object, "lock_stale", &loss->stale, sizeof(loss->stale));
+	loss->missed = missed_runs(probe, true);
+}
+
+int probe__lock_counts(const struct probe *probe,
+		       int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+		       void *context)
+{
+	return probe->locks ? probe_locks__counts(probe->object, visit, context) : 0;
+}
+
 void probe__close(struct probe *probe)
 {
 	if (!probe)
 		return;
 	ring_buffer__free(probe->buffer);
 	drop_object(probe);
+	probe_locks__free(probe->locks);
 	free(probe->states);
 	free(probe);
 }

@@ -15,10 +15,19 @@
 
 struct probe;
 
+/* Which locks are traced. */
+enum probe_locks_setting {
+	LOCKS_OFF,
+	LOCKS_DAX,	/* those of filesystems on block devices and of address spaces */
+	LOCKS_ALL,
+	LOCKS_SAMPLED,	/* all, for a part of the time once no new edge comes */
+};
+
 struct probe_options {
 	size_t buffer_bytes;		/* of the ring buffer; 0: chosen from memory */
 	const __u32 *devices;		/* only these (major << 20 | minor); NULL: all */
 	size_t device_count;
+	enum probe_locks_setting locks;
 	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
 };
 
@@ -65,6 +74,24 @@ void probe__detach(struct probe *probe);
 
 /* Records that were lost so far: no room, or a program that could not run. */
 __u64 probe__lost(const struct probe *probe);
+
+/*
+ * Sampled locks: take their probes off or put them on again if it is time.
+ * edges: how many have been seen up to now; seconds: of any clock.  Does nothing
+ * for other settings.  A negative errno: they could not be put on again.
+ */
+int probe__take_turns(struct probe *probe, __u64 edges, double seconds);
+
+/* Part of the time during which locks were traced, 0 to 1. */
+double probe__locks_share(const struct probe *probe, double seconds);
+
+/* What the tracing of locks has not followed; fields but the header. */
+void probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss);
+
+/* Of each class how often it was taken; a negative return of visit ends it. */
+int probe__lock_counts(const struct probe *probe,
+		       int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+		       void *context);
 
 /* Bytes of the ring buffer. */
 size_t probe__buffer_bytes(const struct probe *probe);

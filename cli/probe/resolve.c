@@ -149,11 +149,13 @@ int resolve_way(struct btf *btf, const struct probe_row *row, int first,
 		const char *const *hidden, char *reason, size_t length)
 {
 	struct btf *module = NULL;
-	int way, found = -1;
+	int way, found = -1, skip;
 
 	if (row->module) {
 		module = btf__load_module_btf(row->module, btf);
-		if (!module) {
+		/* It may be built in. */
+		if (!module && !find_prototype(btf, row->ways[0].programs[0].mechanism,
+					       row->ways[0].programs[0].target, &skip)) {
 			append(reason, length, "the module %s is not loaded", row->module);
 			return -1;
 		}

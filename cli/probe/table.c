@@ -345,6 +345,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 			{ PROBE_FENTRY, "writepages__exit", "do_writepages", "address_space,writeback_control=" },
 		} } },
 	},
+#include "probe/table_locks.h"
 };
 
 const char *probe_mechanism_name(enum probe_mechanism mechanism)
@@ -435,6 +436,8 @@ int probe_table__of_record(const struct event_header *record)
 		default:
 			return OBSERVED_SB_SYNC;
 		}
+	case EVENT_LOCK_LEAK:
+		return OBSERVED_LOCK_TASK;
 	default:
 		return -1;
 	}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/lock.bpf.h"
+#include "common/log.h"
+#include "probe/locks.h"
+#include "probe/object.h"
+
+#define MAX_LOCK_LINKS	96
+
+/* Of tasks that hold locks at once; more are counted as lost.  A power of two. */
+#define SLOTS_SMALL	4096
+#define SLOTS_LARGE	16384
+
+/*
+ * Sampling: the graph has settled when no new edge came for so long; then locks
+ * are traced for a part of each period.
+ */
+#define SETTLED_SECONDS	5.0
+#define PERIOD_SECONDS	10.0
+#define PART_SECONDS	1.0
+
+struct probe_locks {
+	enum probe_locks_setting setting;
+	struct bpf_link *links[MAX_LOCK_LINKS];
+	struct bpf_program *programs[MAX_LOCK_LINKS];
+	size_t count;
+	__u64 generation;
+	bool on;
+	/* Of sampling; times in seconds, 0: not yet. */
+	__u64 edges;			/* at the newest one's time */
+	double begun, newest_edge, turned, traced;
+};
+
+struct probe_locks *probe_locks__new(enum probe_locks_setting setting)
+{
+	struct probe_locks *locks = calloc(1, sizeof(*locks));
+
+	if (locks)
+		locks->setting = setting;
+	return locks;
+}
+
+void probe_locks__free(struct probe_locks *locks)
+{
+	if (!locks)
+		return;
+	probe_locks__detach(locks);
+	free(locks);
+}
+
+static const char *const lock_maps[] = {
+	"lock_tasks", "lock_edges", "lock_counts", "lock_caches", "lock_classes", "lock_scratches",
+};
+
+int probe_locks__configure(struct bpf_object *object, enum probe_locks_setting setting,
+			   bool remember)
+{
+	bool dax_only = setting == LOCKS_DAX;
+	struct sysinfo info;
+	__u32 slots = SLOTS_SMALL;
+	size_t i;
+	int err;
+
+	if (setting == LOCKS_OFF) {
+		for (i = 0; i < sizeof(lock_maps) / sizeof(*lock_maps); i++)
+			bpf_map__set_autocreate(bpf_object__find_map_by_name(object, lock_maps[i]),
+						false);
+		return 0;
+	}
+	if (!sysinfo(&info) && info.totalram / (1UL << 30) * info.mem_unit >= 16)
+		slots = SLOTS_LARGE;
+	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "lock_tasks"), slots);
+	slots--;
+	err = err ?: object__set_constant(object, "lock_slots", &slots, sizeof(slots));
+	err = err ?: object__set_constant(object, "lock_dax_only", &dax_only, sizeof(dax_only));
+	return err ?: object__set_constant(object, "lock_remember", &remember, sizeof(remember));
+}
+
+bool probe_locks__owns(const struct bpf_program *program)
+{
+	return !strncmp(bpf_program__name(program), "lock_", 5);
+}
+
+void probe_locks__add_link(struct probe_locks *locks, struct bpf_program *program,
+			   struct bpf_link *link)
+{
+	if (locks->count == MAX_LOCK_LINKS) {
+		bpf_link__destroy(link);
+		return;
+	}
+	locks->programs[locks->count] = program;
+	locks->links[locks->count++] = link;
+}
+
+static void drop_links(struct probe_locks *locks)
+{
+	size_t i;
+
+	for (i = 0; i < locks->count; i++) {
+		bpf_link__destroy(locks->links[i]);
+		locks->links[i] = NULL;
+	}
+}
+
+void probe_locks__detach(struct probe_locks *locks)
+{
+	if (!locks)
+		return;
+	drop_links(locks);
+	locks->count = 0;
+}
+
+int probe_locks__switch(struct probe_locks *locks, struct bpf_object *object, bool on)
+{
+	__u64 generation = 0;
+
+	if (!locks)
+		return 0;
+	if (on)
+		generation = ++locks->generation << 32;
+	locks->on = on;
+	return object__store(object, "lock_generation", &generation, sizeof(generation));
+}
+
+static int turn_on(struct probe_locks *locks, struct bpf_object *object)
+{
+	size_t i;
+
+	for (i = 0; i < locks->count; i++) {
+		locks->links[i] = bpf_program__attach(locks->programs[i]);
+		if (!locks->links[i])
+			return -errno;
+	}
+	return probe_locks__switch(locks, object, true);
+}
+
+int probe_locks__take_turns(struct probe_locks *locks, struct bpf_object *object, __u64 edges,
+			    double seconds)
+{
+	int err = 0;
+
+	if (!locks || locks->setting != LOCKS_SAMPLED)
+		return 0;
+	if (!locks->begun)
+		locks->begun = locks->newest_edge = locks->turned = seconds;
+	if (edges != locks->edges) {
+		locks->edges = edges;
+		locks->newest_edge = seconds;
+	}
+	if (locks->on) {
+		if (seconds - locks->newest_edge < SETTLED_SECONDS ||
+		    seconds - locks->turned < PART_SECONDS)
+			return 0;
+		locks->traced += seconds - locks->turned;
+		probe_locks__switch(locks, object, false);
+		drop_links(locks);
+	} else {
+		if (seconds - locks->turned < PERIOD_SECONDS - PART_SECONDS)
+			return 0;
+		err = turn_on(locks, object);
+	}
+	locks->turned = seconds;
+	return err;
+}
+
+double probe_locks__share(const struct probe_locks *locks, double seconds)
+{
+	double traced;
+
+	if (!locks)
+		return 0;
+	if (!locks->begun || seconds <= locks->begun)
+		return 1;
+	traced = locks->traced + (locks->on ? seconds - locks->turned : 0);
+	return traced / (seconds - locks->begun);
+}
+
+/* What tasks have not added up yet is in their places. */
+static int add_tasks(int fd, __u32 slots, struct lock_count *counts)
+{
+	const struct lock_seen *seen;
+	struct lock_task task;
+	__u32 slot;
+	int i;
+
+	for (slot = 0; slot < slots; slot++) {
+		if (bpf_map_lookup_elem(fd, &slot, &task))
+			return -errno;
+		if (!task.owner)
+			continue;
+		for (i = 0; i < LOCK_SEEN_SIZE; i++) {
+			seen = &task.seen[i];
+			if (!seen->class || seen->class >= LOCK_MAX_CLASSES || !seen->count)
+				continue;
+			counts[seen->class].acquisitions += seen->count;
+			if (seen->depth > counts[seen->class].max_depth)
+				counts[seen->class].max_depth = seen->depth;
+		}
+	}
+	return 0;
+}
+
+int probe_locks__counts(struct bpf_object *object,
+			int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+			void *context)
+{
+	struct bpf_map *tasks = bpf_object__find_map_by_name(object, "lock_tasks");
+	int fd = bpf_object__find_map_fd_by_name(object, "lock_counts"), err = 0;
+	struct lock_count *counts;
+	__u32 id;
+
+	counts = calloc(LOCK_MAX_CLASSES, sizeof(*counts));
+	if (!counts)
+		return -ENOMEM;
+	for (id = 1; id < LOCK_MAX_CLASSES && !err; id++)
+		if (bpf_map_lookup_elem(fd, &id, &counts[id]))
+			err = -errno;
+	err = err ?: add_tasks(bpf_map__fd(tasks), bpf_map__max_entries(tasks), counts);
+	for (id = 1; id < LOCK_MAX_CLASSES && err >= 0; id++)
+		if (counts[id].acquisitions)
+			err = visit(context, id, counts[id].acquisitions, counts[id].max_depth);
+	free(counts);
+	return err < 0 ? err : 0;
+}
