@@ -133,6 +133,7 @@ static int run(int argc, char **argv)
 		log_error("%s", error);
 		return STATUS_CANNOT_TRACE;
 	}
+	trace.probe.locks = LOCKS_ALL;
 	if (probe__open(&probe, &trace.probe, unattached))
 		probe = NULL;
 	uname(&system);

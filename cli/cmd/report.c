@@ -15,11 +15,13 @@ enum view {
 	VIEW_COVERAGE,
 	VIEW_SUMMARY,
 	VIEW_TIMELINE,
+	VIEW_LOCKS,
 };
 
 static int find_view(const char *name)
 {
-	static const char *const names[] = { "all", "findings", "coverage", "summary", "timeline" };
+	static const char *const names[] = { "all", "findings", "coverage", "summary", "timeline",
+					     "locks" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -99,6 +101,8 @@ static void print_report(const struct analysis *analysis, enum view view)
 		format->coverage(stdout, analysis->detector);
 	if (view == VIEW_SUMMARY)
 		print_counts(analysis);
+	if (view == VIEW_LOCKS)
+		format->locks(stdout, analysis->detector);
 	format->verdict(stdout, analysis->detector, &analysis->facts,
 			analysis__verdict(analysis));
 }
@@ -109,6 +113,7 @@ static int run(int argc, char **argv)
 		{ "view", required_argument, NULL, OPTION_VIEW },
 		{ "rule", required_argument, NULL, OPTION_RULE },
 		{ "format", required_argument, NULL, OPTION_FORMAT },
+		{ "ranks", required_argument, NULL, OPTION_RANKS },
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
@@ -116,6 +121,7 @@ static int run(int argc, char **argv)
 	struct timeline timeline = { 0 };
 	struct analysis analysis;
 	int option, status, view = VIEW_ALL;
+	bool dot = false;
 
 	while ((option = getopt_long(argc, argv, ":jvh", long_options, NULL)) != -1) {
 		switch (option) {
@@ -123,17 +129,23 @@ static int run(int argc, char **argv)
 			view = find_view(optarg);
 			if (view < 0)
 				return usage_error(&report_command, "--view %s: the views are all, "
-						   "findings, coverage, summary, timeline", optarg);
+						   "findings, coverage, summary, timeline, locks", optarg);
 			break;
 		case OPTION_RULE:
 			status = take_rule(&report_command, optarg, &options.rules);
 			if (status >= 0)
 				return status;
 			break;
+		case OPTION_RANKS:
+			status = take_ranks(&report_command, optarg, &options.ranks);
+			if (status >= 0)
+				return status;
+			break;
 		case OPTION_FORMAT:
-			if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+			dot = !strcmp(optarg, "dot");
+			if (!dot && strcmp(optarg, "text") && strcmp(optarg, "json"))
 				return usage_error(&report_command, "--format %s: the formats are "
-						   "text and json", optarg);
+						   "text, json and dot", optarg);
 			log_json = !strcmp(optarg, "json");
 			break;
 		default:
@@ -147,14 +159,21 @@ static int run(int argc, char **argv)
 				   "more than one FILE given");
 	if (view == VIEW_TIMELINE && log_json)
 		return usage_error(&report_command, "--view timeline is text only");
+	if (dot && view != VIEW_LOCKS && view != VIEW_ALL)
+		return usage_error(&report_command, "--format dot is of --view locks");
 	options.rules = rules_or_all(options.rules);
 	status = analysis__read(&analysis, argv[optind], &options,
 				view == VIEW_TIMELINE ? print_events : NULL, &timeline);
 	if (!status) {
-		print_report(&analysis, view);
+		if (dot)
+			report__dot(stdout, order_stream__graph(detector__order(analysis.detector)),
+				    options.ranks);
+		else
+			print_report(&analysis, view);
 		status = verdict_status(analysis__verdict(&analysis));
 	}
 	analysis__free(&analysis);
+	ranks__free(options.ranks);
 	return status;
 }
 
@@ -169,9 +188,12 @@ const struct command report_command = {
 	"\n"
 	"  --view VIEW      all (findings, coverage, verdict; the default), findings,\n"
 	"                   coverage, summary (how often each event was seen),\n"
-	"                   timeline (every event)\n"
+	"                   timeline (every event), locks (the lock-order graph)\n"
 	"  --rule DXnn      judge this rule (repeatable); -DXnn: all but this one\n"
-	"  --format FORMAT  text or json\n"
+	"  --format FORMAT  text, json, or dot: the lock-order graph for graphviz\n"
+	"                   (report FILE --format dot | dot -Tsvg > locks.svg)\n"
+	"  --ranks FILE     judge the graph by the ranks in FILE, or of that name as\n"
+	"                   installed (ext4, xfs, refdax); repeatable\n"
 	COMMON_USAGE
 	"\n"
 	"Exit status: 0 clean, 1 findings, 2 usage, 4 inconclusive.",

@@ -94,6 +94,11 @@ struct finding {
 	UT_hash_handle hh;		/* by fingerprint and inode */
 };
 
+static inline bool finding__is_about_locks(const struct finding *finding)
+{
+	return finding->cycle || finding->edge || finding->class;
+}
+
 struct detector;
 
 struct detector_options {

@@ -14,6 +14,11 @@
 #define MAX_NESTING	12
 #define MEMBER_LENGTH	96
 
+/* Characters from the beginning on that make a resemblance. */
+#define LIKE_MERGED	3
+#define LIKE_FUNCTION	5
+#define LIKE_CACHE	6
+
 struct module_btf {
 	char name[64];		/* "" is the kernel itself */
 	struct btf *btf;
@@ -235,6 +240,7 @@ static size_t likeness(const char *cache, const char *type)
 
 struct search {
 	const struct event_lock_class *class;
+	const char *like;		/* a name that resembles the type's */
 	__u32 size_min, size_max;
 	char best[MEMBER_LENGTH];
 	size_t likeness;
@@ -284,7 +290,7 @@ static void search_btf(struct search *search, const struct module_btf *module)
 			continue;
 		if (!name_in(module->btf, id, class->offset, class->type, found, sizeof(found)))
 			continue;
-		alike = likeness(class->cache, name);
+		alike = likeness(search->like, name);
 		if (*search->best && alike < search->likeness)
 			continue;
 		/* Modules may have a kernel's type once more: the same name is no doubt. */
@@ -299,7 +305,8 @@ static bool name_slab(struct lock_names *names, const struct event_lock_class *c
 		      size_t length)
 {
 	struct search search = {
-		.class = class, .size_min = class->object_size, .size_max = class->object_size,
+		.class = class, .like = class->cache,
+		.size_min = class->object_size, .size_max = class->object_size,
 	};
 	const struct btf *kernel = names->btfs[0].btf;
 	size_t i;
@@ -313,6 +320,14 @@ static bool name_slab(struct lock_names *names, const struct event_lock_class *c
 		return true;
 	for (i = 0; i < names->count; i++)
 		search_btf(&search, &names->btfs[i]);
+	if (!*search.best) {
+		/* Objects with an array behind them: the name must say more then. */
+		search.size_min = class->offset;
+		for (i = 0; i < names->count; i++)
+			search_btf(&search, &names->btfs[i]);
+		if (search.likeness < LIKE_CACHE)
+			return false;
+	}
 	if (!*search.best || search.ambiguous)
 		return false;
 	snprintf(name, length, "%s", search.best);
@@ -338,31 +353,43 @@ static bool taking_function(struct symbols *symbols, __u64 address, char *functi
 }
 
 /*
- * kmalloc's caches say a size only.  A module's function most likely locks an
- * object of a type of that module: if just one of them fits, that is it.
+ * Memory of several types.  The object of a merged cache may still be of the type
+ * that the cache is called for; one of kmalloc's is most likely of a type that is
+ * called as the function that locks it, in its module if it is in one.  The
+ * class has that function in any case: a wrong guess mixes up no locks.
  */
-static void name_kmalloc(struct lock_names *names, struct symbols *symbols,
-			 const struct event_lock_class *class, char *name, size_t length)
+static bool guess_shared(struct lock_names *names, const struct event_lock_class *class,
+			 const char *function, const char *module, char *name, size_t length)
 {
+	bool kmalloc = !strncmp(class->cache, "kmalloc", 7) || !strncmp(class->cache, "dma-", 4);
 	struct search search = {
-		.class = class, .size_min = class->object_size / 2 + 1,
+		.class = class, .like = kmalloc ? function : class->cache,
+		.size_min = kmalloc ? class->object_size / 2 + 1 : class->object_size,
 		.size_max = class->object_size,
 	};
-	char function[128], module[64];
 	size_t i;
 
+	for (i = 0; i < names->count; i++)
+		if (!kmalloc || !strcmp(names->btfs[i].name, module))
+			search_btf(&search, &names->btfs[i]);
+	if (!*search.best || search.ambiguous)
+		return false;
+	if (search.likeness < (kmalloc ? LIKE_FUNCTION : LIKE_MERGED) && !(kmalloc && *module))
+		return false;
+	snprintf(name, length, "%s", search.best);
+	return true;
+}
+
+static void name_shared(struct lock_names *names, struct symbols *symbols,
+			const struct event_lock_class *class, char *name, size_t length)
+{
+	char function[128], module[64];
+
 	if (!taking_function(symbols, class->address, function, sizeof(function), module,
-			     sizeof(module))) {
+			     sizeof(module)))
 		snprintf(name, length, "?%.*s+%u", (int)sizeof(class->cache), class->cache,
 			 class->offset);
-		return;
-	}
-	for (i = 1; i < names->count && *module; i++)
-		if (!strcmp(names->btfs[i].name, module))
-			search_btf(&search, &names->btfs[i]);
-	if (*search.best && !search.ambiguous)
-		snprintf(name, length, "%s", search.best);
-	else
+	else if (!guess_shared(names, class, function, module, name, length))
 		snprintf(name, length, "?%.*s+%u in %.48s", (int)sizeof(class->cache), class->cache,
 			 class->offset, function);
 }
@@ -419,7 +446,7 @@ void lock_names__find(struct lock_names *names, struct symbols *symbols,
 			return;
 	}
 	if (class->kind == LOCK_KIND_KMALLOC)
-		name_kmalloc(names, symbols, class, name, length);
+		name_shared(names, symbols, class, name, length);
 	else if (class->kind == LOCK_KIND_UNKNOWN &&
 		 taking_function(symbols, class->address, function, sizeof(function), module,
 				 sizeof(module)))

@@ -83,10 +83,13 @@ static void json_finding(FILE *file, const struct detector *detector,
 	json__string(&json, "certainty", finding->certainty);
 	json__string(&json, "severity", rule->severity);
 	json__string(&json, "fs", finding->fstype);
-	json__string(&json, "dev", report__device(finding->key.inode.dev, device, sizeof(device)));
-	json__unsigned(&json, "ino", finding->key.inode.ino);
-	json__unsigned(&json, "index", finding->index);
-	json__unsigned(&json, "pages", finding->pages);
+	if (!finding__is_about_locks(finding)) {
+		json__string(&json, "dev",
+			     report__device(finding->key.inode.dev, device, sizeof(device)));
+		json__unsigned(&json, "ino", finding->key.inode.ino);
+		json__unsigned(&json, "index", finding->index);
+		json__unsigned(&json, "pages", finding->pages);
+	}
 	json__unsigned(&json, "time", finding->time);
 	json__unsigned(&json, "occurrences", finding->occurrences);
 	snprintf(fingerprint, sizeof(fingerprint), "%016llx",
@@ -102,6 +105,8 @@ static void json_finding(FILE *file, const struct detector *detector,
 		json__end_object(&json);
 	}
 	json__end_array(&json);
+	if (finding__is_about_locks(finding))
+		report__lock_finding_json(&json, detector, finding);
 	json__array(&json, "events");
 	for (i = 0; i < finding->event_count; i++)
 		write_event(&json, detector__model(detector), &finding->events[i],
@@ -173,4 +178,5 @@ const struct report_format report_json = {
 	.finding = json_finding,
 	.coverage = json_coverage,
 	.verdict = json_verdict,
+	.locks = report__locks_json,
 };

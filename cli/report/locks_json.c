@@ -37,7 +37,7 @@ static void write_sight(struct json *json, const struct model *model,
 }
 
 static void write_edge(struct json *json, const struct model *model, const char *type,
-		       const struct order_edge *edge)
+		       const struct order_edge *edge, const struct order_sight *sight)
 {
 	char text[16];
 
@@ -53,7 +53,7 @@ static void write_edge(struct json *json, const struct model *model, const char 
 	json__bool(json, "nesting", edge->from == edge->to);
 	json__bool(json, "in_cycle", edge->in_cycle);
 	json__bool(json, "against_ranks", edge->against_ranks);
-	write_sight(json, model, &edge->first);
+	write_sight(json, model, sight);
 	json__end_object(json);
 }
 
@@ -89,7 +89,7 @@ void report__locks_json(FILE *file, const struct detector *detector)
 	for (class = order_graph__classes(graph); class; class = class->next)
 		write_class(&json, class);
 	for (edge = order_graph__edges(graph); edge; edge = edge->next) {
-		write_edge(&json, model, "edge", edge);
+		write_edge(&json, model, "edge", edge, &edge->first);
 		json__line(&json);
 	}
 	for (cycle = order_graph__cycles(graph); cycle; cycle = cycle->next) {
@@ -126,13 +126,13 @@ void report__lock_finding_json(struct json *json, const struct detector *detecto
 	if (finding->cycle) {
 		json__array(json, "edges");
 		for (i = 0; i < finding->cycle->length; i++)
-			write_edge(json, model, NULL, finding->cycle->edges[i]);
+			write_edge(json, model, NULL, finding->cycle->edges[i],
+				   &finding->cycle->edges[i]->first);
 		json__end_array(json);
 	} else if (finding->edge) {
 		json__array(json, "edges");
-		write_edge(json, model, NULL, finding->edge);
+		write_edge(json, model, NULL, finding->edge, &finding->sight);
 		json__end_array(json);
-		write_sight(json, model, &finding->sight);
 	} else if (finding->class) {
 		json__string(json, "class", finding->class->label);
 		json__string(json, "mode", lock_mode_name(finding->sight.from_mode));

@@ -26,10 +26,24 @@ struct report_format {
 	void (*coverage)(FILE *file, const struct detector *detector);
 	void (*verdict)(FILE *file, const struct detector *detector,
 			const struct report_facts *facts, enum verdict verdict);
+	/* Classes of locks, their order, cycles. */
+	void (*locks)(FILE *file, const struct detector *detector);
 };
 
 extern const struct report_format report_text;
 extern const struct report_format report_json;
+
+/* The lock-order graph as dot(1) reads it; ranks (NULL: none) become layers. */
+void report__dot(FILE *file, const struct order_graph *graph, const struct ranks *ranks);
+
+/* Inside of report/: what findings on locks have instead of pages and events. */
+struct json;
+void report__locks(FILE *file, const struct detector *detector);
+void report__locks_json(FILE *file, const struct detector *detector);
+void report__lock_finding(FILE *file, const struct detector *detector,
+			  const struct finding *finding);
+void report__lock_finding_json(struct json *json, const struct detector *detector,
+			       const struct finding *finding);
 
 /*
  * What happened, in words, for one line: "write(2) 4096 bytes at 0".  Returns

@@ -4,14 +4,15 @@
 
 #include "common/printable.h"
 #include "probe/table.h"
+#include "report/lines.h"
 #include "report/report.h"
 
-#define WIDTH		80
+#define WIDTH		REPORT_WIDTH
 #define TIME_WIDTH	10
 #define COLUMN_WIDTH	33
 
 /* At most length bytes of text, on this line, whatever they are. */
-static void put(FILE *file, const char *text, size_t length)
+void report__put(FILE *file, const char *text, size_t length)
 {
 	char line[WIDTH + 1];
 
@@ -41,14 +42,14 @@ static const char *next_line(const char *text, size_t length)
 }
 
 /* Print text in lines of at most WIDTH columns, each begun by indent spaces. */
-static void wrap(FILE *file, int indent, const char *text)
+void report__wrap(FILE *file, int indent, const char *text)
 {
 	size_t length;
 
 	for (; *text; text = next_line(text, length)) {
 		length = line_length(text, WIDTH - indent);
 		fprintf(file, "%*s", indent, "");
-		put(file, text, length);
+		report__put(file, text, length);
 		fputc('\n', file);
 	}
 }
@@ -106,7 +107,7 @@ static void print_event(FILE *file, const struct finding *finding, unsigned int 
 	for (;;) {
 		length = line_length(rest, COLUMN_WIDTH - indent);
 		fprintf(file, "  %*s", left + indent, "");
-		put(file, rest, length);
+		report__put(file, rest, length);
 		fputc('\n', file);
 		rest = next_line(rest, length);
 		if (!*rest)
@@ -177,7 +178,7 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 			continue;
 		fputs("    ", file);
 		if (name)
-			put(file, name, WIDTH - 4);
+			report__put(file, name, WIDTH - 4);
 		else
 			fprintf(file, "0x%llx", (unsigned long long)address[i]);
 		fputc('\n', file);
@@ -185,31 +186,44 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 	}
 }
 
+static void describe_place(const struct finding *finding, char *line, size_t length)
+{
+	char device[32], more[48] = "";
+
+	if (finding->pages > 1)
+		snprintf(more, sizeof(more), " and the %llu after it",
+			 (unsigned long long)finding->pages - 1);
+	snprintf(line, length, "on %s %s, inode %llu, page %llu%s; fingerprint %016llx",
+		 finding->fstype, report__device(finding->key.inode.dev, device, sizeof(device)),
+		 (unsigned long long)finding->key.inode.ino, (unsigned long long)finding->index,
+		 more, (unsigned long long)finding->key.fingerprint);
+}
+
 static void text_finding(FILE *file, const struct detector *detector,
 			 const struct finding *finding)
 {
 	const struct rule *rule = rule_table[finding->rule];
-	char device[32], more[48] = "", line[FINDING_SUMMARY + 64];
+	char line[FINDING_SUMMARY + 64];
 
 	fprintf(file, "%s %s: %s, %s\n", rule->id, rule->name, finding->certainty, rule->severity);
-	if (finding->pages > 1)
-		snprintf(more, sizeof(more), " and the %llu after it",
-			 (unsigned long long)finding->pages - 1);
-	snprintf(line, sizeof(line), "on %s %s, inode %llu, page %llu%s; fingerprint %016llx",
-		 finding->fstype, report__device(finding->key.inode.dev, device, sizeof(device)),
-		 (unsigned long long)finding->key.inode.ino, (unsigned long long)finding->index,
-		 more, (unsigned long long)finding->key.fingerprint);
-	wrap(file, 2, line);
+	if (finding__is_about_locks(finding))
+		snprintf(line, sizeof(line), "on %s; fingerprint %016llx", finding->fstype,
+			 (unsigned long long)finding->key.fingerprint);
+	else
+		describe_place(finding, line, sizeof(line));
+	report__wrap(file, 2, line);
 	snprintf(line, sizeof(line), "%s.", finding->summary);
-	wrap(file, 2, line);
+	report__wrap(file, 2, line);
+	if (finding__is_about_locks(finding))
+		report__lock_finding(file, detector, finding);
 	print_interleaving(file, finding);
 	print_stack(file, detector, finding);
 	fputs("\n  What it means\n", file);
-	wrap(file, 4, rule->meaning);
+	report__wrap(file, 4, rule->meaning);
 	fputs("  What it resembles\n", file);
-	wrap(file, 4, rule->history);
+	report__wrap(file, 4, rule->history);
 	fputs("  What to look at\n", file);
-	wrap(file, 4, rule->advice);
+	report__wrap(file, 4, rule->advice);
 	if (finding->occurrences > 1)
 		fprintf(file, "  Seen %llu times on this inode.\n",
 			(unsigned long long)finding->occurrences);
@@ -249,15 +263,15 @@ static void print_doubts(FILE *file, const struct detector *detector,
 		snprintf(line, sizeof(line), "%llu records were lost in the kernel: what they said "
 			 "cannot be judged. A larger --buffer, or less traced (--fs), helps.",
 			 (unsigned long long)loss->records);
-		wrap(file, 2, line);
+		report__wrap(file, 2, line);
 	}
 	if (loss->capacity) {
 		snprintf(line, sizeof(line), "%llu times an entry, a task or an operation found no "
 			 "room in the model.", (unsigned long long)loss->capacity);
-		wrap(file, 2, line);
+		report__wrap(file, 2, line);
 	}
 	if (facts->problem)
-		wrap(file, 2, facts->problem);
+		report__wrap(file, 2, facts->problem);
 	for (i = 0; i < RULE_COUNT; i++)
 		if (detector__selected(detector, i))
 			needed |= rule_table[i]->needs;
@@ -266,7 +280,7 @@ static void print_doubts(FILE *file, const struct detector *detector,
 			continue;
 		snprintf(line, sizeof(line), "%s was not observed: %s.", probe_table[i].name,
 			 probe_table[i].without);
-		wrap(file, 2, line);
+		report__wrap(file, 2, line);
 	}
 	for (i = 0; i < RULE_COUNT; i++) {
 		if (!detector__selected(detector, i))
@@ -293,7 +307,7 @@ static void text_verdict(FILE *file, const struct detector *detector,
 		 facts->known ? ", known ones included" : "",
 		 (unsigned long long)model__records(detector__model(detector)),
 		 (unsigned long long)model__loss(detector__model(detector))->records);
-	wrap(file, 0, line);
+	report__wrap(file, 0, line);
 	if (facts->known)
 		fprintf(file, "  %zu of the findings are in the baseline.\n", facts->known);
 	print_doubts(file, detector, facts);
@@ -304,4 +318,5 @@ const struct report_format report_text = {
 	.finding = text_finding,
 	.coverage = text_coverage,
 	.verdict = text_verdict,
+	.locks = report__locks,
 };

@@ -15,11 +15,11 @@
 O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
-	detect_sync common cli_report cli_check cli_error order
+	detect_sync detect_locks common cli_report cli_check cli_error order
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
-UNIT_SRC_story := testcases/unit/story.c cli/probe/table.c $(UNIT_SRC_trace)
+UNIT_SRC_story := testcases/unit/story.c testcases/unit/story_locks.c cli/probe/table.c $(UNIT_SRC_trace)
 UNIT_SRC_model := $(wildcard cli/model/*.c) testcases/unit/model_world.c $(UNIT_SRC_story)
 UNIT_SRC_model_entry := $(UNIT_SRC_model)
 UNIT_SRC_model_operation := $(UNIT_SRC_model)
@@ -27,6 +27,7 @@ UNIT_SRC_rules := $(wildcard cli/model/*.c cli/order/*.c cli/detect/*.c) $(UNIT_
 UNIT_SRC_detect := $(UNIT_SRC_rules) testcases/unit/detect_world.c
 UNIT_SRC_detect_lost := $(UNIT_SRC_detect)
 UNIT_SRC_detect_sync := $(UNIT_SRC_detect)
+UNIT_SRC_detect_locks := $(UNIT_SRC_detect)
 UNIT_SRC_order := $(wildcard cli/order/*.c)
 UNIT_SRC_common := cli/common/json.c cli/common/printable.c
 

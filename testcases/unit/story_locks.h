@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stories about locks, as story.h has them about pages. */
+#ifndef DAXTRACE_UNIT_STORY_LOCKS_H
+#define DAXTRACE_UNIT_STORY_LOCKS_H
+
+#include "testcases/unit/story.h"
+
+/* A class and its name; fstype "" for none. */
+void story__lock_class(struct story *story, __u32 id, enum lock_type type, const char *name,
+		       const char *fstype, __u32 flags);
+
+/* The task waits for one lock while it holds another.  flags: LOCK_EDGE_*. */
+void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode from_mode,
+		      __u32 to, enum lock_mode to_mode, __u32 flags);
+
+/* The task ended with a lock held. */
+void story__lock_leak(const struct story_task *task, __u32 class, enum lock_mode mode);
+
+void story__lock_overflow(struct story *story, __u64 count);
+
+#endif /* DAXTRACE_UNIT_STORY_LOCKS_H */
