@@ -13,6 +13,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/daxtrace
 DESTDIR ?=
 
 CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
@@ -107,7 +108,7 @@ endif
 
 CLI_SOURCES := $(sort $(wildcard cli/*/*.c))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
-CLI_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DDAXTRACE_VERSION='"$(VERSION)"' -I. -Icli -I$(O) $(WARN) -Wmissing-prototypes
+CLI_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DDAXTRACE_VERSION='"$(VERSION)"' -DDAXTRACE_RANKS_DIR='"$(DATADIR)/ranks"' -I. -Icli -I$(O) $(WARN) -Wmissing-prototypes
 CLI_LIBS := -lbpf -lelf -lz -lzstd -lm
 
 cli: $(O)/daxtrace
@@ -152,11 +153,13 @@ install: cli tools
 	install -D -m 755 $(O)/daxtrace $(DESTDIR)$(BINDIR)/daxtrace
 	install -D -m 755 $(O)/fs/mkfs.refdax $(DESTDIR)$(SBINDIR)/mkfs.refdax
 	install -D -m 755 $(O)/fs/fsck.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax
+	$(foreach ranks,$(wildcard cli/order/ranks/*.ranks),install -D -m 644 $(ranks) $(DESTDIR)$(DATADIR)/ranks/$(notdir $(ranks));)
 	install -D -m 755 $(O)/fs/refdax-debug $(DESTDIR)$(SBINDIR)/refdax-debug
 	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/daxtrace $(DESTDIR)$(SBINDIR)/mkfs.refdax $(DESTDIR)$(SBINDIR)/fsck.refdax $(DESTDIR)$(SBINDIR)/refdax-debug
+	rm -rf $(DESTDIR)$(DATADIR)
 	$(foreach page,$(MAN_PAGES),rm -f $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 clean:
