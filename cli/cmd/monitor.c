@@ -58,7 +58,7 @@ static int run(int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .probe.locks = LOCKS_SAMPLED };
+	struct trace_options trace = { .probe.locks = LOCKS_OFF };
 	struct session_options session = { .probe = &trace.probe };
 	struct live live = { .options.found = print_finding };
 	int option, status;
