@@ -415,6 +415,25 @@ static inline int refdax_break_layouts(struct inode *inode, loff_t start, loff_t
 #endif
 }
 
+/*
+ * As it was wrong: after the first wait no other page is looked at. For the lab's
+ * bug layout_broken_once.
+ */
+static inline int refdax_break_layouts_once(struct inode *inode, loff_t start, loff_t end)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	struct page *page = dax_layout_busy_page_range(inode->i_mapping, start, end);
+
+	if (!page)
+		return 0;
+	return ___wait_var_event(&page->_refcount, atomic_read(&page->_refcount) == 1,
+				 TASK_INTERRUPTIBLE, 0, 0, refdax_layout_wait(inode));
+#else
+	/* The wait is inside of dax_break_layout(): there is no way to leave it early. */
+	return dax_break_layout(inode, start, end, refdax_layout_wait);
+#endif
+}
+
 /* 6.15: entries must be gone before the last reference to the inode is (as above). */
 static inline void refdax_break_layouts_final(struct inode *inode)
 {

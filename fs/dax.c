@@ -131,6 +131,40 @@ static int refdax_check_owner(struct inode *inode, const struct refdax_map *map,
 			     (u64)inode->i_ino, map->m_logical + bad);
 }
 
+/* The entry is locked. The fault has a handle; with the bug handle_in_entry it has none yet. */
+static int refdax_map_for_fault(struct inode *inode, u64 logical, u64 count,
+				struct refdax_map *map)
+{
+	struct jbd2_journal_handle *handle = refdax_journal_current();
+	int err;
+
+	if (handle)
+		return refdax_map_allocate(handle, inode, logical, count, REFDAX_MAPPED, map);
+	handle = refdax_journal_start(inode, REFDAX_ALLOC_CREDITS, REFDAX_UNMAP_REVOKES);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	err = refdax_map_allocate(handle, inode, logical, count, REFDAX_MAPPED, map);
+	refdax_journal_stop(inode, handle);
+	return err;
+}
+
+/* What bugs make of the answer to a fault or a write. */
+static void refdax_bad_iomap(struct inode *inode, unsigned int flags, struct iomap *iomap)
+{
+	struct super_block *sb = inode->i_sb;
+
+	if (!(flags & IOMAP_FAULT)) {
+		/* fs/dax.c invalidates the range of a write for new blocks alone. */
+		if (refdax_bug(sb, REFDAX_BUG_NO_UNMAP) || refdax_bug(sb, REFDAX_BUG_INVALIDATE_EARLY))
+			iomap->flags &= ~IOMAP_F_NEW;
+		return;
+	}
+	if (refdax_bug(sb, REFDAX_BUG_SHORT_MAPPING))
+		iomap->length = 512;
+	/* Held: the entry's lock, the invalidate_lock shared; for a write, a handle. */
+	refdax_gate(sb, REFDAX_GATE_FAULT_BLOCK_FOUND);
+}
+
 static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 			      struct iomap *iomap, struct iomap *srcmap)
 {
@@ -141,15 +175,22 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 
 	if (refdax_is_shut_down(inode->i_sb))
 		return -EIO;
-	err = refdax_map_blocks(inode, logical, count, &map);
+	err = 0;
+	if (!(flags & IOMAP_FAULT) || !refdax_lab_stale_map(inode, &map))
+		err = refdax_map_blocks(inode, logical, count, &map);
+	if (!err && (flags & IOMAP_WRITE) && !(flags & (IOMAP_FAULT | IOMAP_NOWAIT)) &&
+	    refdax_bug(inode->i_sb, REFDAX_BUG_INVALIDATE_EARLY)) {
+		invalidate_inode_pages2_range(inode->i_mapping, logical, logical + count - 1);
+		/* Held: i_rwsem. */
+		refdax_gate(inode->i_sb, REFDAX_GATE_WRITE_BEFORE_ALLOCATION);
+	}
 	/* IOMAP_ZERO leaves holes and unwritten blocks alone: they are zero. */
 	if (!err && (flags & IOMAP_WRITE) && map.m_state != REFDAX_MAPPED) {
 		count = min_t(u64, count, REFDAX_ALLOC_MAX);
 		if (flags & IOMAP_NOWAIT)
 			err = -EAGAIN;
 		else if (flags & IOMAP_FAULT)
-			err = refdax_map_allocate(refdax_journal_current(), inode, logical, count,
-						  REFDAX_MAPPED, &map);
+			err = refdax_map_for_fault(inode, logical, count, &map);
 		else
 			err = refdax_allocate_for_write(inode, logical, count, REFDAX_MAPPED, &map);
 		if (!err && map.m_new && !(flags & IOMAP_FAULT))
@@ -157,9 +198,17 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 	}
 	if (!err && flags & IOMAP_FAULT && map.m_state == REFDAX_MAPPED)
 		err = refdax_check_owner(inode, &map, count);
-	if (!err)
-		refdax_fill_iomap(inode, iomap, &map, flags);
-	return err;
+	if (err)
+		return err;
+	refdax_fill_iomap(inode, iomap, &map, flags);
+	refdax_bad_iomap(inode, flags, iomap);
+	/* Only damage or a bug can do this: better one task's SIGBUS than half a page mapped. */
+	if ((flags & IOMAP_FAULT) && iomap->length < PAGE_SIZE) {
+		refdax_msg(inode->i_sb, KERN_ERR, "inode %llu: a fault on page %llu got only %llu bytes mapped",
+			   (u64)inode->i_ino, logical, iomap->length);
+		return -EIO;
+	}
+	return 0;
 }
 
 static int refdax_iomap_end(struct inode *inode, loff_t pos, loff_t length, ssize_t written,
@@ -191,6 +240,11 @@ static vm_fault_t refdax_dax_huge_fault(struct vm_fault *vmf, refdax_order_t ord
 	struct super_block *sb = inode->i_sb;
 	/* A private mapping copies: the file does not change, and may be read-only. */
 	bool write = (vmf->flags & FAULT_FLAG_WRITE) && (vmf->vma->vm_flags & VM_SHARED);
+	/* Bugs may leave some of them out, or add one that is no fault's business. */
+	bool i_rwsem = refdax_bug(sb, REFDAX_BUG_FAULT_I_RWSEM);
+	bool lock = !refdax_bug(sb, REFDAX_BUG_FAULT_UNLOCKED);
+	bool start = write && !(refdax_bug(sb, REFDAX_BUG_HANDLE_IN_ENTRY) &&
+				!refdax_order(order));
 	struct jbd2_journal_handle *handle = NULL;
 	u64 index = vmf->pgoff;
 	int err, retries = 0;
@@ -204,10 +258,18 @@ static vm_fault_t refdax_dax_huge_fault(struct vm_fault *vmf, refdax_order_t ord
 		sb_start_pagefault(sb);
 		file_update_time(vmf->vma->vm_file);
 	}
-	filemap_invalidate_lock_shared(inode->i_mapping);
+	/* Killable: it may be this task that holds it. */
+	if (i_rwsem && down_read_killable(&inode->i_rwsem)) {
+		ret = VM_FAULT_SIGBUS;
+		goto out_rwsem;
+	}
+	if (lock)
+		filemap_invalidate_lock_shared(inode->i_mapping);
+	refdax_lab_stale_begin(inode, round_down(index, 1ULL << refdax_order(order)),
+			       1ULL << refdax_order(order));
 retry:
 	err = 0;
-	if (write) {
+	if (start) {
 		handle = refdax_journal_start(inode, REFDAX_ALLOC_CREDITS, REFDAX_UNMAP_REVOKES);
 		if (IS_ERR(handle)) {
 			ret = VM_FAULT_SIGBUS;
@@ -215,8 +277,9 @@ retry:
 		}
 	}
 	ret = dax_iomap_fault(vmf, order, &pfn, &err, &refdax_dax_iomap_ops);
-	if (write) {
+	if (start)
 		refdax_journal_stop(inode, handle);
+	if (write) {
 		/* What is free but not reusable yet may suffice. */
 		if ((ret & VM_FAULT_ERROR) && err == -ENOSPC && retries++ < 2 &&
 		    atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb))
@@ -227,7 +290,12 @@ retry:
 	/* The page is mapped. Held: the invalidate_lock shared, so truncate must wait. */
 	refdax_gate(sb, REFDAX_GATE_FAULT_MAPPED);
 out:
-	filemap_invalidate_unlock_shared(inode->i_mapping);
+	refdax_lab_stale_end();
+	if (lock)
+		filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (i_rwsem)
+		up_read(&inode->i_rwsem);
+out_rwsem:
 	if (write)
 		sb_end_pagefault(sb);
 	trace_refdax_fault_exit(inode, index, refdax_order(order), write, ret);
@@ -358,33 +426,6 @@ static int refdax_flush_and_invalidate(struct inode *inode, u64 first, u64 last)
 	return err;
 }
 
-#ifdef REFDAX_LAB
-/*
- * The bug drop_dirty: until c6dcf52c23d2 ("mm: Invalidate DAX radix tree entries
- * only if appropriate", 4.10) invalidate_inode_pages2_range() deleted dirty
- * entries as well. Today's spares what carries the dirty mark, so take the mark
- * off. The page stays as dirty as it was: nobody has flushed it.
- */
-static void refdax_drop_dirty(struct inode *inode, u64 first, u64 last)
-{
-	struct address_space *mapping = inode->i_mapping;
-	XA_STATE(xas, &mapping->i_pages, first);
-	void *entry;
-
-	xas_lock_irq(&xas);
-	xas_for_each(&xas, entry, last) {
-		xas_clear_mark(&xas, PAGECACHE_TAG_DIRTY);
-		xas_clear_mark(&xas, PAGECACHE_TAG_TOWRITE);
-	}
-	xas_unlock_irq(&xas);
-	invalidate_inode_pages2_range(mapping, first, last);
-}
-#else
-static void refdax_drop_dirty(struct inode *inode, u64 first, u64 last)
-{
-}
-#endif
-
 /* Lock order, see above: i_rwsem > invalidate_lock. */
 ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -411,8 +452,10 @@ ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
 		if (err && ret >= 0)
 			ret = err;
 		if (refdax_bug(sb, REFDAX_BUG_DROP_DIRTY))
-			refdax_drop_dirty(inode, ri->i_new_first, ri->i_new_last);
+			refdax_lab_drop_dirty(inode, ri->i_new_first, ri->i_new_last);
 	}
+	if (refdax_bug(sb, REFDAX_BUG_DROP_DIRTY_FILE))
+		refdax_lab_drop_dirty(inode, 0, ULONG_MAX);
 	return ret;
 }
 
@@ -431,7 +474,14 @@ static int refdax_dax_writepages(struct address_space *mapping, struct writeback
 	percpu_down_read(&sbi->s_writepages_rwsem);
 	/* Held: s_writepages_rwsem shared, so flips must wait. */
 	refdax_gate(inode->i_sb, REFDAX_GATE_WRITEPAGES_ENTER);
-	err = dax_writeback_mapping_range(mapping, sbi->s_daxdev, wbc);
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_SYNC_SKIPS_DAX) && wbc->for_sync)
+		err = 0;
+	else if (refdax_bug(inode->i_sb, REFDAX_BUG_CLEAN_WRITABLE))
+		err = refdax_lab_writepages(mapping, wbc, true);
+	else if (refdax_bug(inode->i_sb, REFDAX_BUG_NEVER_CLEAN))
+		err = refdax_lab_writepages(mapping, wbc, false);
+	else
+		err = dax_writeback_mapping_range(mapping, sbi->s_daxdev, wbc);
 	percpu_up_read(&sbi->s_writepages_rwsem);
 	trace_refdax_writepages_exit(inode, err);
 	return err;

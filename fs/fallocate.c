@@ -16,11 +16,16 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 {
 	loff_t first = round_up(start, REFDAX_BLOCK_SIZE);
 	loff_t last = round_down(end, REFDAX_BLOCK_SIZE);
-	int err;
+	bool lock = !refdax_bug(inode->i_sb, REFDAX_BUG_PUNCH_UNLOCKED);
+	int err = 0;
 
 	trace_refdax_punch_enter(inode, start, end - start);
-	filemap_invalidate_lock(inode->i_mapping);
-	err = refdax_break_layouts(inode, start, end - 1);
+	if (lock)
+		filemap_invalidate_lock(inode->i_mapping);
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_BROKEN_ONCE))
+		err = refdax_break_layouts_once(inode, start, end - 1);
+	else if (lock && !refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_NOT_BROKEN))
+		err = refdax_break_layouts(inode, start, end - 1);
 	if (err)
 		goto out;
 	/* Dirty data that goes may be what the size on disk was to follow. */
@@ -38,10 +43,21 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 		err = refdax_zero_range(inode, last, end - last);
 	if (err || first == last)
 		goto out;
-	truncate_pagecache_range(inode, first, last - 1);
+	/*
+	 * fs/dax.c warns of an entry that goes while its page is pinned. Bugs that let
+	 * that happen leave the entry there, and drop page tables alone.
+	 */
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_NOT_BROKEN) ||
+	    refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_BROKEN_ONCE))
+		unmap_mapping_range(inode->i_mapping, first, last - first, 1);
+	else
+		truncate_pagecache_range(inode, first, last - 1);
+	/* Held: i_rwsem and the invalidate_lock. */
+	refdax_gate(inode->i_sb, REFDAX_GATE_PUNCH_UNMAPPED);
 	err = refdax_punch_blocks(inode, first >> REFDAX_BLOCK_BITS, last >> REFDAX_BLOCK_BITS);
 out:
-	filemap_invalidate_unlock(inode->i_mapping);
+	if (lock)
+		filemap_invalidate_unlock(inode->i_mapping);
 	trace_refdax_punch_exit(inode, err);
 	return err;
 }
@@ -81,6 +97,15 @@ static int refdax_shift(struct inode *inode, int mode, loff_t start, loff_t len)
 						   LLONG_MAX);
 	if (err)
 		goto out;
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_SHIFT_FLUSH_UNLOCKED)) {
+		filemap_invalidate_unlock(mapping);
+		/* Held: i_rwsem. */
+		refdax_gate(inode->i_sb, REFDAX_GATE_SHIFT_FLUSHED);
+		filemap_invalidate_lock(mapping);
+	} else {
+		/* Held: i_rwsem and the invalidate_lock. */
+		refdax_gate(inode->i_sb, REFDAX_GATE_SHIFT_FLUSHED);
+	}
 	truncate_pagecache(inode, start);
 	if (insert)
 		err = refdax_insert_blocks(inode, first, count, size + len);
@@ -157,7 +182,14 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 		return -EOPNOTSUPP;
 
 	trace_refdax_fallocate_enter(inode, offset, len);
-	inode_lock(inode);
+	/* Held for nothing but the order in which it was taken. */
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_INVALIDATE_LOCK_FIRST)) {
+		filemap_invalidate_lock(inode->i_mapping);
+		inode_lock(inode);
+		filemap_invalidate_unlock(inode->i_mapping);
+	} else {
+		inode_lock(inode);
+	}
 	inode_dio_wait(inode);
 	err = 0;
 	if (mode & FALLOC_FL_INSERT_RANGE)

@@ -347,7 +347,9 @@ static int refdax_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	if (refdax_is_shut_down(inode->i_sb))
 		return -EIO;
 	trace_refdax_fsync_enter(inode, start, end == LLONG_MAX ? 0 : end - start + 1);
-	err = file_write_and_wait_range(file, start, end);
+	err = 0;
+	if (!refdax_bug(inode->i_sb, REFDAX_BUG_FSYNC_SKIPS_DATA))
+		err = file_write_and_wait_range(file, start, end);
 	if (!err)
 		err = refdax_journal_commit(inode->i_sb,
 					    datasync ? ri->i_datasync_tid : ri->i_sync_tid);

@@ -387,7 +387,7 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 	struct address_space *mapping = inode->i_mapping;
 	loff_t old = i_size_read(inode);
 	struct jbd2_journal_handle *handle;
-	bool orphan = false;
+	bool orphan = false, late = false;
 	int err, err2;
 
 	trace_refdax_truncate_enter(inode, old, size);
@@ -411,6 +411,14 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 	if (err)
 		goto out;
 
+	if (size < old && refdax_bug(inode->i_sb, REFDAX_BUG_TRUNCATE_SIZE_LATE)) {
+		late = true;
+		truncate_pagecache(inode, size);
+		filemap_invalidate_unlock(mapping);
+		/* Held: i_rwsem. */
+		refdax_gate(inode->i_sb, REFDAX_GATE_TRUNCATE_UNMAPPED);
+		filemap_invalidate_lock(mapping);
+	}
 	handle = refdax_journal_start(inode, REFDAX_ORPHAN_CREDITS, 0);
 	if (IS_ERR(handle)) {
 		err = PTR_ERR(handle);
@@ -431,7 +439,11 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 	if (err || !orphan)
 		goto out;
 
-	truncate_pagecache(inode, size);
+	if (!late) {
+		truncate_pagecache(inode, size);
+		/* Held: i_rwsem and the invalidate_lock. */
+		refdax_gate(inode->i_sb, REFDAX_GATE_TRUNCATE_UNMAPPED);
+	}
 	if (REFDAX_I(inode)->i_data_mode != REFDAX_MODE_CACHE)
 		err = refdax_zero_range(inode, size, round_up(size, REFDAX_BLOCK_SIZE) - size);
 	/* Even with the same size: blocks may have been allocated behind the end. */

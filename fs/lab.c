@@ -109,6 +109,78 @@ static const struct {
 		"fault_mode_unlocked",
 		"a fault tests S_DAX with nothing held, and a mapping does not keep it from changing; from the same discussion",
 	},
+	[REFDAX_BUG_DROP_DIRTY_FILE] = {
+		"drop_dirty_file",
+		"every write drops the dirty entries of the whole file, not only those of its range; xfs until 4.9, 8b2180b3bf03 (xfs: don't invalidate whole file on DAX read/write)",
+	},
+	[REFDAX_BUG_INVALIDATE_EARLY] = {
+		"invalidate_early",
+		"a write invalidates before it allocates its blocks, so a fault between the two maps the hole again; fixed in 4.10 by e3fce68cdbed (dax: Avoid page invalidation races and unnecessary radix tree traversals)",
+	},
+	[REFDAX_BUG_NO_UNMAP] = {
+		"no_unmap",
+		"a write that allocated over a hole leaves the zero page in page tables, so mappings go on reading zeroes; fixed in 4.12 by cd656375f940 (mm: fix data corruption due to stale mmap reads)",
+	},
+	[REFDAX_BUG_STALE_MAP] = {
+		"stale_map",
+		"a fault asks for its block before it locks the entry, and maps what a write has replaced meanwhile; fixed in 4.12 by 13e451fdc1af (dax: fix data corruption when fault races with write)",
+	},
+	[REFDAX_BUG_FAULT_UNLOCKED] = {
+		"fault_unlocked",
+		"a fault does not take the lock that truncation and hole punching exclude faults with; ext2 until 4.4, 5726b27b09cc (ext2: Add locking for DAX faults)",
+	},
+	[REFDAX_BUG_PUNCH_UNLOCKED] = {
+		"punch_unlocked",
+		"hole punching does not exclude faults, which map the blocks that it is about to free; ext4 until 4.5, ea3d7209ca01 (ext4: fix races between page faults and hole punching)",
+	},
+	[REFDAX_BUG_TRUNCATE_SIZE_LATE] = {
+		"truncate_size_late",
+		"a truncate changes i_size after it has dropped the mappings, so the test of i_size that ends a fault passes; what the 2015 review of the ext2 fault handler asked for (check again after allocating)",
+	},
+	[REFDAX_BUG_CLEAN_WRITABLE] = {
+		"clean_writable",
+		"writeback takes the dirty mark off an entry and leaves its page table entries writable: later stores are not noticed; fixed for PMDs in 4.11 by f729c8c9b24f (dax: wrprotect pmd_t in dax_mapping_entry_mkclean)",
+	},
+	[REFDAX_BUG_NEVER_CLEAN] = {
+		"never_clean",
+		"writeback flushes entries and never takes their dirty mark off, so each sync flushes all that was ever stored; fs/dax.c of 4.5, because cleaning without write protection loses data",
+	},
+	[REFDAX_BUG_FSYNC_SKIPS_DATA] = {
+		"fsync_skips_data",
+		"fsync(2) commits the journal and flushes no data; DAX before 4.5, where stores had to be flushed by other means",
+	},
+	[REFDAX_BUG_SYNC_SKIPS_DAX] = {
+		"sync_skips_dax",
+		"sync(2) and syncfs(2) do not flush DAX data, only fsync(2) does; what the series \"dax: move writeback calls into the filesystems\" corrected in 4.5",
+	},
+	[REFDAX_BUG_SHIFT_FLUSH_UNLOCKED] = {
+		"shift_flush_unlocked",
+		"a collapse or insertion of a range writes back before it excludes faults, and then drops what they stored in between; ext4 until 4.5, 32ebffd3bbb4 (ext4: fix races between buffered IO and collapse / insert range)",
+	},
+	[REFDAX_BUG_LAYOUT_NOT_BROKEN] = {
+		"layout_not_broken",
+		"blocks are freed while a page of theirs is pinned for DMA; ext4 until 4.19, 430657b6be89 (ext4: handle layout changes to pinned DAX mappings)",
+	},
+	[REFDAX_BUG_LAYOUT_BROKEN_ONCE] = {
+		"layout_broken_once",
+		"after the first pinned page was given back the others are not looked at; ext4 until 4.19, b1f382178d15 (ext4: close race between direct IO and ext4_break_layouts())",
+	},
+	[REFDAX_BUG_SHORT_MAPPING] = {
+		"short_mapping",
+		"a fault is answered with less than a page; what the 2015 review of the ext2 fault handler wanted an error for",
+	},
+	[REFDAX_BUG_FAULT_I_RWSEM] = {
+		"fault_i_rwsem",
+		"a fault takes i_rwsem, which a write holds while it faults on user memory; what the same review asks about (\"what's preventing us from taking i_mutex?\")",
+	},
+	[REFDAX_BUG_HANDLE_IN_ENTRY] = {
+		"handle_in_entry",
+		"a fault of 4 KiB starts its journal handle with the entry locked, others before; ext4 of 4.12, fixed by fb26a1cbed8c (ext4: return to starting transaction in ext4_dax_huge_fault())",
+	},
+	[REFDAX_BUG_INVALIDATE_LOCK_FIRST] = {
+		"invalidate_lock_first",
+		"fallocate takes the invalidate_lock before i_rwsem, all others the other way round; the order that mm/filemap.c documents",
+	},
 };
 
 static const char *const refdax_gate_names[REFDAX_GATE_COUNT] = {
@@ -124,6 +196,12 @@ static const char *const refdax_gate_names[REFDAX_GATE_COUNT] = {
 	[REFDAX_GATE_FLIP_IN_HANDLE]		= "flip_in_handle",
 	[REFDAX_GATE_FLIP_BEFORE]		= "flip_before",
 	[REFDAX_GATE_FLIP_DONE]			= "flip_done",
+	[REFDAX_GATE_FAULT_LOOKED_UP]		= "fault_looked_up",
+	[REFDAX_GATE_FAULT_BLOCK_FOUND]		= "fault_block_found",
+	[REFDAX_GATE_WRITE_BEFORE_ALLOCATION]	= "write_before_allocation",
+	[REFDAX_GATE_PUNCH_UNMAPPED]		= "punch_unmapped",
+	[REFDAX_GATE_TRUNCATE_UNMAPPED]		= "truncate_unmapped",
+	[REFDAX_GATE_SHIFT_FLUSHED]		= "shift_flushed",
 };
 
 bool refdax_bug(struct super_block *sb, enum refdax_bug bug)

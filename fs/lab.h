@@ -19,6 +19,25 @@ enum refdax_bug {
 	REFDAX_BUG_FLIP_DURING_MMAP,
 	REFDAX_BUG_IO_MODE_TWICE,
 	REFDAX_BUG_FAULT_MODE_UNLOCKED,
+	/* Below: what faults, writes, writeback, truncation leave out. */
+	REFDAX_BUG_DROP_DIRTY_FILE,
+	REFDAX_BUG_INVALIDATE_EARLY,
+	REFDAX_BUG_NO_UNMAP,
+	REFDAX_BUG_STALE_MAP,
+	REFDAX_BUG_FAULT_UNLOCKED,
+	REFDAX_BUG_PUNCH_UNLOCKED,
+	REFDAX_BUG_TRUNCATE_SIZE_LATE,
+	REFDAX_BUG_CLEAN_WRITABLE,
+	REFDAX_BUG_NEVER_CLEAN,
+	REFDAX_BUG_FSYNC_SKIPS_DATA,
+	REFDAX_BUG_SYNC_SKIPS_DAX,
+	REFDAX_BUG_SHIFT_FLUSH_UNLOCKED,
+	REFDAX_BUG_LAYOUT_NOT_BROKEN,
+	REFDAX_BUG_LAYOUT_BROKEN_ONCE,
+	REFDAX_BUG_SHORT_MAPPING,
+	REFDAX_BUG_FAULT_I_RWSEM,
+	REFDAX_BUG_HANDLE_IN_ENTRY,
+	REFDAX_BUG_INVALIDATE_LOCK_FIRST,
 	REFDAX_BUG_COUNT,
 };
 
@@ -35,6 +54,12 @@ enum refdax_gate {
 	REFDAX_GATE_FLIP_IN_HANDLE,
 	REFDAX_GATE_FLIP_BEFORE,
 	REFDAX_GATE_FLIP_DONE,
+	REFDAX_GATE_FAULT_LOOKED_UP,
+	REFDAX_GATE_FAULT_BLOCK_FOUND,
+	REFDAX_GATE_WRITE_BEFORE_ALLOCATION,
+	REFDAX_GATE_PUNCH_UNMAPPED,
+	REFDAX_GATE_TRUNCATE_UNMAPPED,
+	REFDAX_GATE_SHIFT_FLUSHED,
 	REFDAX_GATE_COUNT,
 };
 
@@ -48,6 +73,14 @@ void refdax_lab_release_all(struct super_block *sb);
 bool refdax_bug(struct super_block *sb, enum refdax_bug bug);
 /* After its pages were truncated: what bugs have left would trip clear_inode(). */
 void refdax_lab_evict(struct inode *inode);
+
+/* lab_bugs.c, see there */
+void refdax_lab_drop_dirty(struct inode *inode, u64 first, u64 last);
+int refdax_lab_writepages(struct address_space *mapping, struct writeback_control *wbc, bool clean);
+void refdax_lab_stale_begin(struct inode *inode, u64 logical, u64 count);
+bool refdax_lab_stale_map(struct inode *inode, struct refdax_map *map);
+void refdax_lab_stale_end(void);
+
 void refdax_gate_slow(struct super_block *sb, enum refdax_gate gate);
 bool refdax_gate_armed(struct super_block *sb, enum refdax_gate gate);
 
@@ -87,6 +120,29 @@ static inline void refdax_lab_evict(struct inode *inode)
 static inline bool refdax_bug(struct super_block *sb, enum refdax_bug bug)
 {
 	return false;
+}
+
+static inline void refdax_lab_drop_dirty(struct inode *inode, u64 first, u64 last)
+{
+}
+
+static inline int refdax_lab_writepages(struct address_space *mapping,
+					struct writeback_control *wbc, bool clean)
+{
+	return 0;
+}
+
+static inline void refdax_lab_stale_begin(struct inode *inode, u64 logical, u64 count)
+{
+}
+
+static inline bool refdax_lab_stale_map(struct inode *inode, struct refdax_map *map)
+{
+	return false;
+}
+
+static inline void refdax_lab_stale_end(void)
+{
 }
 
 static inline void refdax_gate(struct super_block *sb, enum refdax_gate gate)

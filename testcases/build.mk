@@ -23,6 +23,8 @@ WORKLOADS += fs_exerciser
 WORKLOAD_SOURCE_fs_exerciser := testcases/fs/exerciser.c
 WORKLOADS += fs_modes
 WORKLOAD_SOURCE_fs_modes := testcases/fs/modes.c
+WORKLOADS += actor
+WORKLOAD_SOURCE_actor := testcases/races/actor.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 # Damages images and checks what fsck.refdax makes of that.
