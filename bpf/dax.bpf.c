@@ -32,7 +32,6 @@ static __always_inline void fault__enter(struct inode *inode, struct vm_fault *v
 
 	if (!inode__wanted(inode))
 		return;
-	mode__check(inode, inode->i_mapping);
 	if (huge) {
 		index &= ~((1ULL << PMD_ORDER) - 1);
 		last = index + (1ULL << PMD_ORDER) - 1;
@@ -135,7 +134,6 @@ int BPF_PROG(rw__enter, struct kiocb *iocb, struct iov_iter *iter)
 
 	if (!inode__wanted(inode))
 		return 0;
-	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
 			 position >> page_shift,
 			 (position + length - (length ? 1 : 0)) >> page_shift,
@@ -178,10 +176,9 @@ int BPF_PROG(entry_insert__fentry, struct xa_state *xas, struct vm_fault *vmf,
 		else
 			entry_flags |= ENTRY_DIRTY;
 	}
-	record = record__reserve(sizeof(*record), EVENT_ENTRY_INSERT);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
 	if (!record)
 		return 0;
-	inode_id__fill(&record->inode, inode);
 	record->index = xas->xa_index;
 	record->pfn = pfn & PFN_MASK;
 	record->order = flags & DAX_PMD ? PMD_ORDER : 0;
@@ -198,10 +195,9 @@ int BPF_PROG(entry_dirty__tp, struct inode *inode, struct vm_fault *vmf, int res
 
 	if (!inode__wanted(inode))
 		return 0;
-	record = record__reserve(sizeof(*record), EVENT_ENTRY_DIRTY);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_DIRTY);
 	if (!record)
 		return 0;
-	inode_id__fill(&record->inode, inode);
 	record->index = vmf->pgoff;
 	record->pfn = 0;
 	record->order = 0;

@@ -17,6 +17,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "bpf/events.h"
+#include "bpf/buffer.h"
 
 /* Macros of the kernel, which BTF does not carry; unchanged from 6.1 to 7.2. */
 #define S_DAX		(1 << 13)	/* include/linux/fs.h */
@@ -27,23 +28,19 @@
 #define VM_SYNC		0x00800000UL	/* include/linux/mm.h */
 #define LLONG_MAX	0x7fffffffffffffffLL
 
-struct events_map {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);	/* sized by user space before loading */
-};
-
-/* Per CPU: what numbers the records and says how many are missing. */
-struct cpu_state {
-	__u32 sequence;		/* of the next record */
-	__u32 reserved;		/* 0 */
-	__u64 dropped[EVENT_TYPE_COUNT];	/* since tracing began */
-};
-
-struct cpu_states_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+/* The shards: bpf/buffer.h.  Sized by user space before loading. */
+struct buffers_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cpu_state);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SHARD_CONTROL + 4096 + SHARD_SLACK);
+};
+
+/* Carries nothing: what is put into it wakes the reader. */
+struct wakeups_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
 };
 
 /*
@@ -51,9 +48,7 @@ struct cpu_states_map {
  * zero for a task that began before tracing: then its first ends are not seen.
  */
 struct task_state {
-	__u32 announced;	/* EVENT_TASK is in the ring buffer */
-	__u32 dev;		/* of the superblock whose announcement was last seen to */
-	__u64 shutdowns;	/* how many superblocks had gone by then */
+	__u32 announced;	/* EVENT_TASK is in a buffer */
 	__u32 syncs;		/* functions of a sync that it is inside of */
 	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
 	__u32 deleting;		/* inside a function that deletes entries */
@@ -113,8 +108,8 @@ struct stacks_map {
 	__uint(value_size, EVENT_STACK_DEPTH * sizeof(__u64));
 };
 
-extern struct events_map events SEC(".maps");
-extern struct cpu_states_map cpu_states SEC(".maps");
+extern struct buffers_map buffers SEC(".maps");
+extern struct wakeups_map wakeups SEC(".maps");
 extern struct tasks_map tasks SEC(".maps");
 extern struct superblocks_map superblocks SEC(".maps");
 extern struct devices_map devices SEC(".maps");
@@ -123,7 +118,8 @@ extern struct stacks_map stacks SEC(".maps");
 
 /* Set by user space before loading. */
 extern const volatile __u32 page_shift;		/* of the kernel's base page */
-extern const volatile __u32 wakeup_bytes;	/* wake the reader at this fill */
+extern const volatile __u32 shard_mask;		/* shards - 1, of a power of two */
+extern const volatile __u64 data_mask;		/* a shard's bytes of records - 1, the same */
 extern const volatile bool filter_devices;	/* only what is in devices */
 extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 
@@ -141,68 +137,102 @@ extern __u32 tracing;
  */
 extern __u32 lost_records;
 
-/* Superblocks that have gone: a device may carry another filesystem since. */
-extern __u64 shutdowns;
+/*
+ * Counts what makes addresses mean something else: superblocks and inodes that
+ * have gone.  A word of struct shard that is older proves nothing.
+ */
+extern __u64 epoch;
+
+/* The shard of this CPU. */
+static __always_inline struct shard *shard__this(void)
+{
+	__u32 key = bpf_get_smp_processor_id() & shard_mask;
+
+	return bpf_map_lookup_elem(&buffers, &key);
+}
+
+/* How often a task tries that is preempted by others which make records on its CPU. */
+#define RESERVE_TRIES	4
 
 /*
  * A record could not be made: count it, and let the next record say so at its
  * place.  A program may be preempted by another on the same CPU,
  * hence the atomic updates.
  */
-static __always_inline void record__drop(struct cpu_state *cpu, __u32 type)
+static __always_inline void record__drop(struct shard *shard, __u32 type)
 {
-	__sync_fetch_and_add(&cpu->sequence, 1);
+	__sync_fetch_and_add(&shard->sequence, 1);
 	__sync_fetch_and_add(&lost_records, 1);
-	__sync_fetch_and_add(&cpu->dropped[type], 1);
+	__sync_fetch_and_add(&shard->dropped[type], 1);
+}
+
+/* So much has been written that the reader had better not wait for its time. */
+static __noinline int wake_reader(void)
+{
+	__u64 nothing = 0;
+
+	return bpf_ringbuf_output(&wakeups, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
 /*
- * Room for a record, with its header filled in, or NULL: then the loss has
- * been counted.
+ * Room for a record, with its header filled in but for the time, which
+ * record__submit() writes; or NULL: then the loss has been counted.
  */
-static __always_inline void *record__reserve(__u32 size, __u32 type)
+static __always_inline void *record__reserve_in(struct shard *shard, __u32 cpu, __u32 size,
+						__u32 type)
 {
 	struct event_header *header;
-	struct cpu_state *cpu;
-	__u64 id;
-	__u32 zero = 0;
+	__u64 head;
+	int i;
 
-	cpu = bpf_map_lookup_elem(&cpu_states, &zero);
-	if (!cpu)
+	if (!shard)
 		return NULL;
-	header = bpf_ringbuf_reserve(&events, size, 0);
-	if (!header) {
-		record__drop(cpu, type);
-		return NULL;
+#pragma unroll
+	for (i = 0; i < RESERVE_TRIES; i++) {
+		head = *(volatile __u64 *)&shard->head;
+		/* Of several that pass this at once each has room: there is slack for a page. */
+		if (head + size - *(volatile __u64 *)&shard->tail > data_mask + 1)
+			break;
+		if (__sync_val_compare_and_swap(&shard->head, head, head + size) != head)
+			continue;
+		header = (void *)shard + SHARD_CONTROL + (head & data_mask);
+		*(__u64 *)&header->tid = bpf_get_current_pid_tgid();
+		*(__u64 *)&header->type = type | (__u64)size << 16 |
+					  (__u64)cpu << 32;
+		header->sequence = __sync_fetch_and_add(&shard->sequence, 1);
+		header->lost = lost_records ? __sync_lock_test_and_set(&lost_records, 0) : 0;
+		/* At each quarter of the buffer. */
+		if ((head ^ (head + size)) & ((data_mask + 1) >> 2))
+			wake_reader();
+		return header;
 	}
-	id = bpf_get_current_pid_tgid();
-	header->time = bpf_ktime_get_ns();
-	header->tid = (__u32)id;
-	header->tgid = id >> 32;
-	header->type = type;
-	header->size = size;
-	header->cpu = bpf_get_smp_processor_id();
-	header->reserved = 0;
-	header->sequence = __sync_fetch_and_add(&cpu->sequence, 1);
-	header->lost = lost_records ? __sync_lock_test_and_set(&lost_records, 0) : 0;
-	return header;
+	record__drop(shard, type);
+	return NULL;
+}
+
+static __always_inline void *record__reserve(__u32 size, __u32 type)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), key = cpu & shard_mask;
+
+	return record__reserve_in(bpf_map_lookup_elem(&buffers, &key), cpu, size, type);
 }
 
 /*
- * Hand a record over.  The reader polls by time, so it is woken only at the
- * record with which the buffer becomes fuller than wakeup_bytes: a wake-up
- * costs the traced task an interrupt.
+ * Hand a record over: the time is what tells the reader that it is whole, and
+ * is the last that is written.
  */
 static __always_inline void record__submit(void *record)
 {
-	__u64 size = ((struct event_header *)record)->size + BPF_RINGBUF_HDR_SZ;
-	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	struct event_header *header = record;
+	__u64 time = bpf_ktime_get_ns();
 
-	/* used counts this record. */
-	if (used >= wakeup_bytes && used - size < wakeup_bytes)
-		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	else
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+#ifdef __TARGET_ARCH_x86
+	/* Stores are seen in their order. */
+	asm volatile("" ::: "memory");
+	*(volatile __u64 *)&header->time = time;
+#else
+	__sync_lock_test_and_set(&header->time, time);
+#endif
 }
 
 /* For a pointer that the verifier trusts: an argument, or loaded from one. */
@@ -214,6 +244,37 @@ static __always_inline void inode_id__fill(struct inode_id *id, struct inode *in
 }
 
 /*
+ * The same from what the last operation on this CPU has found out, if it was on
+ * this inode: each load through an inode costs ten instructions on 6.1, which
+ * checks the address first.
+ */
+static __always_inline void inode_id__fill_cached(struct inode_id *id, struct inode *inode,
+						  struct shard *shard)
+{
+	__u64 version = *(volatile __u64 *)&shard->version;
+
+	if (shard->inode == (__u64)inode && !(version & 1)) {
+		((__u64 *)id)[0] = *(volatile __u64 *)&shard->id[0];
+		((__u64 *)id)[1] = *(volatile __u64 *)&shard->id[1];
+		if (*(volatile __u64 *)&shard->version == version)
+			return;
+	}
+	inode_id__fill(id, inode);
+}
+
+/* A record that begins with an inode: reserved, and the inode filled in. */
+static __always_inline void *record__reserve_for(struct inode *inode, __u32 size, __u32 type)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), key = cpu & shard_mask;
+	struct shard *shard = bpf_map_lookup_elem(&buffers, &key);
+	struct event_header *header = record__reserve_in(shard, cpu, size, type);
+
+	if (header)
+		inode_id__fill_cached((struct inode_id *)(header + 1), inode, shard);
+	return header;
+}
+
+/*
  * This task's state, made at first use.  NULL: no memory, or another program
  * was preempted while it had the storage; then a record of this type cannot be
  * made, and counts as lost.
@@ -221,15 +282,14 @@ static __always_inline void inode_id__fill(struct inode_id *id, struct inode *in
 static __always_inline struct task_state *task__state(__u32 type)
 {
 	struct task_state *state;
-	struct cpu_state *cpu;
-	__u32 zero = 0;
+	struct shard *shard;
 
 	state = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
 				     BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!state) {
-		cpu = bpf_map_lookup_elem(&cpu_states, &zero);
-		if (cpu)
-			record__drop(cpu, type);
+		shard = shard__this();
+		if (shard)
+			record__drop(shard, type);
 	}
 	return state;
 }
@@ -267,9 +327,10 @@ static __always_inline bool inode__followed(struct inode *inode)
 	return inode__wanted(inode) || superblock__known(inode->i_sb->s_dev);
 }
 
-/* Say who the current task is, once. */
-static __always_inline void announce_task(struct task_state *state)
+/* Who the task is, once until it changes its name. */
+static __always_inline void task__announce(void)
 {
+	struct task_state *state = task__state(EVENT_TASK);
 	struct event_task *record;
 
 	if (!state || state->announced)
@@ -282,100 +343,29 @@ static __always_inline void announce_task(struct task_state *state)
 	state->announced = 1;
 }
 
-/* Say what an inode's superblock is, and who the task is, once each. */
-static __always_inline void announce(struct inode *inode)
+/* What the superblock is, once a mount. */
+static __always_inline void superblock__announce(struct super_block *sb)
 {
-	struct task_state *state = task__state(EVENT_TASK);
-	struct super_block *sb = inode->i_sb;
+	struct event_superblock *record;
 	__u32 dev = sb->s_dev;
+	__u8 one = 1;
 
-	announce_task(state);
-	/* Nearly always it is the one of this task's operation before. */
-	if (state && state->dev == dev && state->shutdowns == shutdowns)
+	/* Of several tasks that come here at once, one announces it. */
+	if (bpf_map_lookup_elem(&superblocks, &dev) ||
+	    bpf_map_update_elem(&superblocks, &dev, &one, BPF_NOEXIST))
 		return;
-	if (!bpf_map_lookup_elem(&superblocks, &dev)) {
-		struct event_superblock *record;
-		__u8 one = 1;
-
-		/* Of several tasks that come here at once, one announces it. */
-		if (bpf_map_update_elem(&superblocks, &dev, &one, BPF_NOEXIST))
-			return;
-		record = record__reserve(sizeof(*record), EVENT_SUPERBLOCK);
-		if (!record) {
-			bpf_map_delete_elem(&superblocks, &dev);
-		} else {
-			record->dev = dev;
-			record->reserved = 0;
-			__builtin_memset(record->fstype, 0, sizeof(record->fstype));
-			__builtin_memset(record->id, 0, sizeof(record->id));
-			bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
-						  BPF_CORE_READ(sb, s_type, name));
-			bpf_probe_read_kernel_str(record->id, sizeof(record->id), sb->s_id);
-			record__submit(record);
-		}
-	} else if (state) {
-		state->shutdowns = shutdowns;
-		state->dev = dev;
+	record = record__reserve(sizeof(*record), EVENT_SUPERBLOCK);
+	if (!record) {
+		bpf_map_delete_elem(&superblocks, &dev);
+		return;
 	}
-}
-
-static __always_inline void operation__enter(struct inode *inode, __u32 operation,
-					     __u64 first, __u64 last,
-					     __u64 argument0, __u64 argument1, __s32 stack)
-{
-	struct event_enter *record;
-
-	announce(inode);
-	record = record__reserve(sizeof(*record), EVENT_ENTER);
-	if (!record)
-		return;
-	inode_id__fill(&record->inode, inode);
-	record->first = first;
-	record->last = last;
-	record->argument[0] = argument0;
-	record->argument[1] = argument1;
-	record->operation = operation;
-	record->stack = stack;
-	record__submit(record);
-}
-
-static __always_inline void operation__exit_id(const struct inode_id *id, __u32 operation,
-					       __s64 result, __u64 argument)
-{
-	struct event_exit *record;
-
-	record = record__reserve(sizeof(*record), EVENT_EXIT);
-	if (!record)
-		return;
-	record->inode = *id;
-	record->result = result;
-	record->argument = argument;
-	record->operation = operation;
+	record->dev = dev;
 	record->reserved = 0;
-	record__submit(record);
-}
-
-static __always_inline void operation__exit(struct inode *inode, __u32 operation,
-					    __s64 result, __u64 argument)
-{
-	struct inode_id id;
-
-	inode_id__fill(&id, inode);
-	operation__exit_id(&id, operation, result, argument);
-}
-
-static __always_inline void range__record(struct inode *inode, __u32 type,
-					  __u64 first, __u64 last, __u64 pfn)
-{
-	struct event_range *record;
-
-	record = record__reserve(sizeof(*record), type);
-	if (!record)
-		return;
-	inode_id__fill(&record->inode, inode);
-	record->first = first;
-	record->last = last;
-	record->pfn = pfn;
+	__builtin_memset(record->fstype, 0, sizeof(record->fstype));
+	__builtin_memset(record->id, 0, sizeof(record->id));
+	bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
+				  BPF_CORE_READ(sb, s_type, name));
+	bpf_probe_read_kernel_str(record->id, sizeof(record->id), sb->s_id);
 	record__submit(record);
 }
 
@@ -412,12 +402,113 @@ static __always_inline void mode__check(struct inode *inode, struct address_spac
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
 }
 
+/*
+ * Before the first record of what a task does to an inode: who the task is,
+ * what the superblock is, whether the inode's mode is still the same.  Mostly
+ * the last operation on this CPU has found out all that.
+ */
+static __always_inline void announce(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+	__u64 state = epoch << 1 | !!(inode->i_flags & S_DAX);
+	__u64 task = bpf_get_current_task();
+	struct shard *shard = shard__this();
+	struct inode_id id;
+	__u64 version;
+
+	if (!shard || (shard->task == task && shard->inode == (__u64)inode &&
+		       shard->state == state && shard->operations == (__u64)mapping->a_ops))
+		return;
+	superblock__announce(inode->i_sb);
+	task__announce();
+	mode__check(inode, mapping);
+	inode_id__fill(&id, inode);
+	version = *(volatile __u64 *)&shard->version;
+	/* A task that was preempted right here has it: then do without. */
+	if ((version & 1) ||
+	    __sync_val_compare_and_swap(&shard->version, version, version + 1) != version)
+		return;
+	shard->task = task;
+	shard->inode = (__u64)inode;
+	shard->operations = (__u64)mapping->a_ops;
+	shard->state = state;
+	shard->xarray = (__u64)&mapping->i_pages;
+	shard->id[0] = id.ino;
+	shard->id[1] = id.dev | (__u64)id.generation << 32;
+	*(volatile __u64 *)&shard->version = version + 2;
+}
+
+static __always_inline void operation__enter(struct inode *inode, __u32 operation,
+					     __u64 first, __u64 last,
+					     __u64 argument0, __u64 argument1, __s32 stack)
+{
+	struct event_enter *record;
+
+	announce(inode);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTER);
+	if (!record)
+		return;
+	record->first = first;
+	record->last = last;
+	record->argument[0] = argument0;
+	record->argument[1] = argument1;
+	record->operation = operation;
+	record->stack = stack;
+	record__submit(record);
+}
+
+static __always_inline void operation__exit_id(const struct inode_id *id, __u32 operation,
+					       __s64 result, __u64 argument)
+{
+	struct event_exit *record;
+
+	record = record__reserve(sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return;
+	record->inode = *id;
+	record->result = result;
+	record->argument = argument;
+	record->operation = operation;
+	record->reserved = 0;
+	record__submit(record);
+}
+
+static __always_inline void operation__exit(struct inode *inode, __u32 operation,
+					    __s64 result, __u64 argument)
+{
+	struct event_exit *record;
+
+	record = record__reserve_for(inode, sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return;
+	record->result = result;
+	record->argument = argument;
+	record->operation = operation;
+	record->reserved = 0;
+	record__submit(record);
+}
+
+static __always_inline void range__record(struct inode *inode, __u32 type,
+					  __u64 first, __u64 last, __u64 pfn)
+{
+	struct event_range *record;
+
+	record = record__reserve_for(inode, sizeof(*record), type);
+	if (!record)
+		return;
+	record->first = first;
+	record->last = last;
+	record->pfn = pfn;
+	record__submit(record);
+}
+
 /* It is evicted: its address may become another inode's. */
 static __always_inline void mode__forget(struct inode *inode)
 {
 	__u64 key = (__u64)inode;
 
-	bpf_map_delete_elem(&inodes, &key);
+	if (!bpf_map_delete_elem(&inodes, &key))
+		__sync_fetch_and_add(&epoch, 1);
 }
 
 #endif /* DAXTRACE_BPF_H */

@@ -33,21 +33,6 @@ static __always_inline void entry_lock__record(const struct inode_id *id, __u32 
 	record__submit(record);
 }
 
-SEC("fexit/grab_mapping_entry")
-int BPF_PROG(entry_lock__grab, struct xa_state *xas, struct address_space *mapping,
-	     unsigned int order, void *entry)
-{
-	struct inode *inode = mapping->host;
-	struct inode_id id;
-
-	/* Not an entry: the fault falls back, fails or is retried. */
-	if (!((__u64)entry & 1) || !inode__wanted(inode))
-		return 0;
-	inode_id__fill(&id, inode);
-	entry_lock__record(&id, EVENT_ENTRY_LOCK, xas->xa_index, (__u64)entry);
-	return 0;
-}
-
 /* The inode whose mapping has this xarray, and whether it is wanted. */
 static __always_inline bool xarray__inode(struct xarray *xa, struct inode_id *id)
 {
@@ -62,12 +47,42 @@ static __always_inline bool xarray__inode(struct xarray *xa, struct inode_id *id
 	return superblock__wanted(id->dev);
 }
 
+/* The same, mostly without a look at the inode. */
+static __always_inline bool xarray__inode_cached(struct xarray *xa, struct inode_id *id)
+{
+	struct shard *shard = shard__this();
+	__u64 version;
+
+	if (shard) {
+		version = *(volatile __u64 *)&shard->version;
+		if (shard->xarray == (__u64)xa && !(version & 1)) {
+			((__u64 *)id)[0] = *(volatile __u64 *)&shard->id[0];
+			((__u64 *)id)[1] = *(volatile __u64 *)&shard->id[1];
+			if (*(volatile __u64 *)&shard->version == version)
+				return superblock__wanted(id->dev);
+		}
+	}
+	return xarray__inode(xa, id);
+}
+
+SEC("fexit/grab_mapping_entry")
+int BPF_PROG(entry_lock__grab, struct xa_state *xas, struct address_space *mapping,
+	     unsigned int order, void *entry)
+{
+	struct inode_id id;
+
+	/* Not an entry: the fault falls back, fails or is retried. */
+	if (((__u64)entry & 1) && xarray__inode_cached(&mapping->i_pages, &id))
+		entry_lock__record(&id, EVENT_ENTRY_LOCK, xas->xa_index, (__u64)entry);
+	return 0;
+}
+
 SEC("fentry/dax_unlock_entry")
 int BPF_PROG(entry_lock__unlock, struct xa_state *xas, void *entry)
 {
 	struct inode_id id;
 
-	if (xarray__inode(xas->xa, &id))
+	if (xarray__inode_cached(xas->xa, &id))
 		entry_lock__record(&id, EVENT_ENTRY_UNLOCK, xas->xa_index, (__u64)entry);
 	return 0;
 }
@@ -148,10 +163,9 @@ static __always_inline void mapped__record(struct vm_area_struct *vma, __u64 add
 
 	if (!inode__wanted(inode))
 		return;
-	record = record__reserve(sizeof(*record), EVENT_MAPPED);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_MAPPED);
 	if (!record)
 		return;
-	inode_id__fill(&record->inode, inode);
 	record->index = (((address - vma->vm_start) >> page_shift) + vma->vm_pgoff) &
 			~((1ULL << order) - 1);
 	record->pfn = pfn;
@@ -221,10 +235,9 @@ static __always_inline void mapped__zero(struct inode *inode, __u64 index, __u32
 
 	if (!inode__wanted(inode))
 		return;
-	record = record__reserve(sizeof(*record), EVENT_MAPPED);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_MAPPED);
 	if (!record)
 		return;
-	inode_id__fill(&record->inode, inode);
 	record->index = index & ~((1ULL << order) - 1);
 	record->pfn = 0;
 	record->order = order;

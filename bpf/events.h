@@ -145,8 +145,8 @@ struct event_header {
 	__u16 size;		/* bytes, this header included */
 	__u16 cpu;
 	__u16 reserved;		/* 0 */
-	__u32 sequence;		/* counts this CPU's records, lost ones included */
-	__u32 lost;		/* records lost on this CPU just before this one */
+	__u32 sequence;		/* counts its buffer's records, lost ones included */
+	__u32 lost;		/* records lost, on any CPU, just before this one */
 };
 
 /* Names an inode.  Inode numbers are reused; the generation tells. */
@@ -290,7 +290,11 @@ struct event_map {
 #define IOMAP_PURPOSE_UNSHARE	0x80
 #define IOMAP_PURPOSE_DAX	0x100
 
-/* What the filesystem answered to the operation that the task is inside of. */
+/*
+ * What the filesystem answered to the operation that the task is inside of.
+ * Where the blocks were there before (IOMAP_TYPE_MAPPED without IOMAP_FLAG_NEW),
+ * position, wanted and purpose are not told, and 0: the operation says.
+ */
 struct event_iomap {
 	struct event_header header;
 	struct inode_id inode;

@@ -287,7 +287,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 			lock_lost(&lock_room);
 		return 0;
 	}
-	announce_task(task__state(EVENT_TASK));
+	task__announce();
 	record = record__reserve(sizeof(*record), EVENT_LOCK_EDGE);
 	if (!record) {
 		bpf_map_delete_elem(&lock_edges, &key);

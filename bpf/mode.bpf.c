@@ -16,7 +16,6 @@ int BPF_PROG(fileattr__enter, void *idmap, struct dentry *dentry)
 
 	if (!inode__followed(inode))
 		return 0;
-	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, OPERATION_FILEATTR, 0, INDEX_MAX, inode->i_flags, 0, -1);
 	return 0;
 }

@@ -207,7 +207,6 @@ int BPF_PROG(writepages__enter, struct address_space *mapping, struct writeback_
 
 	if (!inode__followed(inode))
 		return 0;
-	mode__check(inode, mapping);
 	operation__enter(inode, OPERATION_WRITEPAGES, control->range_start >> page_shift,
 			 control->range_end == LLONG_MAX ? INDEX_MAX :
 			 (__u64)control->range_end >> page_shift, control->sync_mode, 0, -1);

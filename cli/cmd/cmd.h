@@ -76,7 +76,7 @@ struct trace_options {
 
 #define TRACE_USAGE							\
 	"  --fs MOUNT       only the filesystem mounted there (repeatable)\n" \
-	"  --buffer SIZE    of the ring buffer in bytes, K and M understood\n" \
+	"  --buffer SIZE    of all CPUs' buffers in bytes, K and M understood\n" \
 	"                   (default: 1/256 of memory, 4M to 64M)\n"		\
 	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \
 	"                   all, or sampled (all, for a part of the time)\n" \

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "common/log.h"
+#include "probe/buffer.h"
 #include "probe/directmap.h"
 #include "probe/locks.h"
 #include "probe/object.h"
@@ -18,38 +19,25 @@
 #include "probe/resolve.h"
 #include "daxtrace.skel.h"
 
-/* One call of probe__poll() hands out at most this many, to stay responsive. */
-#define POLL_BATCH	65536
-
-/* The ring buffer unless an option says otherwise: 1/256 of memory, within. */
+/* The buffers in all unless an option says otherwise: 1/256 of memory, within. */
 #define BUFFER_SMALLEST	(4UL << 20)
 #define BUFFER_LARGEST	(64UL << 20)
 
 #define MAX_LINKS	(OBSERVED_COUNT * PROBE_MAX_PROGRAMS)
 
-/* struct cpu_state of bpf/daxtrace.bpf.h */
-struct cpu_state {
-	__u32 sequence;
-	__u32 reserved;
-	__u64 dropped[EVENT_TYPE_COUNT];
-};
-
 struct probe {
 	struct bpf_object *object;
-	struct ring_buffer *buffer;
+	struct ring_buffer *wakeups;
+	struct buffer *buffer;
+	struct buffer_layout layout;
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
 	struct probe_locks *locks;	/* NULL: not traced */
-	size_t buffer_bytes;
 	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
-	int stacks_fd, states_fd;
+	int stacks_fd;
 	int mode_fd;			/* of mode__poll, or negative */
-	int cpu_count;
-	struct cpu_state *states;	/* one per possible CPU */
-	probe_visit visit;
-	void *visit_context;
-	int visited;
+	bool detached;			/* no record is being made any more */
 };
 
 /* The program that libbpf says the kernel refused, while one object loads. */
@@ -70,15 +58,6 @@ static int libbpf_message(enum libbpf_print_level level, const char *format, va_
 	return 0;
 }
 
-static size_t power_of_two(size_t bytes)
-{
-	size_t size = sysconf(_SC_PAGESIZE);
-
-	while (size < bytes)
-		size <<= 1;
-	return size;
-}
-
 static size_t default_buffer_bytes(void)
 {
 	struct sysinfo info;
@@ -90,7 +69,7 @@ static size_t default_buffer_bytes(void)
 		bytes = BUFFER_SMALLEST;
 	if (bytes > BUFFER_LARGEST)
 		bytes = BUFFER_LARGEST;
-	return power_of_two(bytes);
+	return bytes;
 }
 
 static const struct probe_way *way_of(const struct probe *probe, int observed)
@@ -166,16 +145,19 @@ static int set_tracing(struct probe *probe, __u32 on)
 static int configure(struct probe *probe, const struct probe_options *options)
 {
 	__u32 shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
-	__u32 wakeup = probe->buffer_bytes / 4;
+	__u32 shard_mask = probe->layout.shards - 1;
+	__u64 data_mask = probe->layout.data - 1;
+	struct bpf_map *buffers = bpf_object__find_map_by_name(probe->object, "buffers");
 	bool filter = options->device_count > 0;
 	int err;
 
-	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(probe->object, "events"),
-				       probe->buffer_bytes);
+	err = bpf_map__set_max_entries(buffers, probe->layout.shards);
+	err = err ?: bpf_map__set_value_size(buffers, buffer_layout__value(&probe->layout));
 	err = err ?: probe_locks__configure(probe->object, options->locks,
 					    probe->status[OBSERVED_LOCK_REUSE].way >= 0);
 	err = err ?: object__set_constant(probe->object, "page_shift", &shift, sizeof(shift));
-	err = err ?: object__set_constant(probe->object, "wakeup_bytes", &wakeup, sizeof(wakeup));
+	err = err ?: object__set_constant(probe->object, "shard_mask", &shard_mask, sizeof(shard_mask));
+	err = err ?: object__set_constant(probe->object, "data_mask", &data_mask, sizeof(data_mask));
 	err = err ?: object__set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
 	err = err ?: object__set_constant(probe->object, "direct_map", &probe->direct_map,
 				  sizeof(probe->direct_map));
@@ -270,34 +252,26 @@ static int try_ways(struct probe *probe, struct btf *btf,
 	return err ?: attach(probe, btf, options);
 }
 
-static int visit_one(void *context, void *data, size_t size)
+/* A wake-up says only that there is something to read. */
+static int ignore_wakeup(void *context, void *data, size_t size)
 {
-	struct probe *probe = context;
-	int err;
-
-	if (size < sizeof(struct event_header))
-		return 0;
-	probe->visited++;
-	err = probe->visit(probe->visit_context, data);
-	if (err < 0)
-		return err;
-	return probe->visited >= POLL_BATCH ? -EAGAIN : 0;
+	(void)context;
+	(void)data;
+	(void)size;
+	return 0;
 }
 
 static int open_buffer(struct probe *probe)
 {
 	probe->stacks_fd = bpf_object__find_map_fd_by_name(probe->object, "stacks");
-	probe->states_fd = bpf_object__find_map_fd_by_name(probe->object, "cpu_states");
 	probe->mode_fd = bpf_program__fd(bpf_object__find_program_by_name(probe->object,
 									  "mode__poll"));
-	probe->cpu_count = libbpf_num_possible_cpus();
-	if (probe->cpu_count < 0)
-		return probe->cpu_count;
-	probe->states = calloc(probe->cpu_count, sizeof(*probe->states));
-	if (!probe->states)
-		return -ENOMEM;
-	probe->buffer = ring_buffer__new(bpf_object__find_map_fd_by_name(probe->object, "events"),
-					 visit_one, probe, NULL);
+	probe->wakeups = ring_buffer__new(bpf_object__find_map_fd_by_name(probe->object, "wakeups"),
+					  ignore_wakeup, probe, NULL);
+	if (!probe->wakeups)
+		return -errno;
+	probe->buffer = buffer__new(bpf_object__find_map_fd_by_name(probe->object, "buffers"),
+				    &probe->layout);
 	return probe->buffer ? 0 : -errno;
 }
 
@@ -373,8 +347,8 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 		explain(-ENOMEM, error);
 		return -ENOMEM;
 	}
-	probe->buffer_bytes = options->buffer_bytes ? power_of_two(options->buffer_bytes) :
-						      default_buffer_bytes();
+	buffer_layout__choose(&probe->layout, options->buffer_bytes ?: default_buffer_bytes(),
+			      libbpf_num_possible_cpus());
 	if (options->locks != LOCKS_OFF) {
 		probe->locks = probe_locks__new(options->locks);
 		if (!probe->locks) {
@@ -437,17 +411,12 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 {
 	int err;
 
-	probe->visit = visit;
-	probe->visit_context = context;
-	probe->visited = 0;
 	look_at_modes(probe);
 	/* Without a wake-up the wait times out, and what there is is read all the same. */
-	err = ring_buffer__poll(probe->buffer, timeout_ms);
-	if (err >= 0)
-		err = ring_buffer__consume(probe->buffer);
-	if (err < 0 && err != -EAGAIN)
+	err = ring_buffer__poll(probe->wakeups, timeout_ms);
+	if (err < 0)
 		return err;
-	return probe->visited;
+	return buffer__read(probe->buffer, probe->detached, visit, context);
 }
 
 void probe__detach(struct probe *probe)
@@ -455,6 +424,7 @@ void probe__detach(struct probe *probe)
 	probe_locks__switch(probe->locks, probe->object, false);
 	set_tracing(probe, 0);
 	drop_links(probe);
+	probe->detached = true;
 }
 
 /*
@@ -483,21 +453,12 @@ static __u64 missed_runs(const struct probe *probe, bool of_locks)
 
 __u64 probe__lost(const struct probe *probe)
 {
-	__u64 lost = missed_runs(probe, false);
-	__u32 zero = 0;
-	int cpu, type;
-
-	if (bpf_map_lookup_elem(probe->states_fd, &zero, probe->states))
-		return lost;
-	for (cpu = 0; cpu < probe->cpu_count; cpu++)
-		for (type = 0; type < EVENT_TYPE_COUNT; type++)
-			lost += probe->states[cpu].dropped[type];
-	return lost;
+	return missed_runs(probe, false) + buffer__dropped(probe->buffer);
 }
 
 size_t probe__buffer_bytes(const struct probe *probe)
 {
-	return probe->buffer_bytes;
+	return probe->layout.shards * probe->layout.data;
 }
 
 unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH])
@@ -544,9 +505,10 @@ void probe__close(struct probe *probe)
 {
 	if (!probe)
 		return;
-	ring_buffer__free(probe->buffer);
+	drop_links(probe);
+	buffer__free(probe->buffer);
+	ring_buffer__free(probe->wakeups);
 	drop_object(probe);
 	probe_locks__free(probe->locks);
-	free(probe->states);
 	free(probe);
 }
