@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
-#include "bpf/buffer.h"
 #include "probe/buffer.h"
+#include "bpf/buffer.h"	/* after the records */
 
 /* One call hands out at most this many, to stay responsive. */
 #define READ_BATCH	65536
