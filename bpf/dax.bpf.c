@@ -153,6 +153,27 @@ int BPF_PROG(rw__exit, struct kiocb *iocb, struct iov_iter *iter, void *ops, lon
 }
 
 /*
+ * In place of the two, where they cost too much: a write is noted, and told
+ * only if it invalidates its range, because it has allocated blocks.
+ */
+SEC("fentry/dax_iomap_rw")
+int BPF_PROG(rw__note, struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct task_state *state;
+
+	if (!inode__wanted(inode))
+		return 0;
+	state = task__state(EVENT_ENTER);
+	if (!state)
+		return 0;
+	state->writing = iter->data_source ? (__u64)inode : 0;
+	state->position = iocb->ki_pos;
+	state->length = iter->count;
+	return 0;
+}
+
+/*
  * dax_insert_entry() holds the entry's lock.  The dirty tag is set by it
  * unless the fault is synchronous (dax_fault_is_synchronous()): then
  * dax_finish_sync_fault() does so after the filesystem's fsync.

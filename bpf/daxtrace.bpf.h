@@ -54,6 +54,11 @@ struct task_state {
 	__u32 deleting;		/* inside a function that deletes entries */
 	__u32 writeback;	/* inside the writeback of an inode that is wanted */
 	__u32 reserved;		/* 0 */
+	__u64 writing;		/* inode of its last write(2) that may not have ended */
+	__u64 position;		/* of that write, bytes */
+	__u64 length;		/* the same */
+	__u32 write_told;	/* EVENT_ENTER of it has been made */
+	__u32 reserved2;	/* 0 */
 	struct inode_id synced;	/* whose sync it is inside of */
 	struct inode_id inode;	/* whose entries it deletes */
 	__u64 index;		/* which */
@@ -121,6 +126,7 @@ extern const volatile __u32 page_shift;		/* of the kernel's base page */
 extern const volatile __u32 shard_mask;		/* shards - 1, of a power of two */
 extern const volatile __u64 data_mask;		/* a shard's bytes of records - 1, the same */
 extern const volatile bool filter_devices;	/* only what is in devices */
+extern const volatile bool write_notes;		/* writes are told when they invalidate */
 extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 
 /*
@@ -292,6 +298,18 @@ static __always_inline struct task_state *task__state(__u32 type)
 			record__drop(shard, type);
 	}
 	return state;
+}
+
+/* Another operation than a write begins: the write that was noted has ended. */
+static __always_inline void noted_write__forget(void)
+{
+	struct task_state *state;
+
+	if (!write_notes)
+		return;
+	state = task__state(EVENT_ENTER);
+	if (state)
+		state->writing = 0;
 }
 
 static __always_inline bool superblock__wanted(__u32 dev)

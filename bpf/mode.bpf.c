@@ -6,9 +6,6 @@
  */
 #include "bpf/daxtrace.bpf.h"
 
-#define I_FREEING	(1 << 5)	/* include/linux/fs.h, unchanged from 6.1 to 6.12 */
-#define I_CLEAR		(1 << 6)
-
 SEC("fentry/vfs_fileattr_set")
 int BPF_PROG(fileattr__enter, void *idmap, struct dentry *dentry)
 {
@@ -16,6 +13,7 @@ int BPF_PROG(fileattr__enter, void *idmap, struct dentry *dentry)
 
 	if (!inode__followed(inode))
 		return 0;
+	noted_write__forget();
 	operation__enter(inode, OPERATION_FILEATTR, 0, INDEX_MAX, inode->i_flags, 0, -1);
 	return 0;
 }
@@ -33,8 +31,9 @@ int BPF_PROG(fileattr__exit, void *idmap, struct dentry *dentry, void *attribute
 }
 
 /*
- * Look at one inode of the table; it may be freed meanwhile, so nothing read is
- * believed unless it is still the same inode.
+ * Look at one inode of the table.  mode__forget() takes it out before it is
+ * freed; if that happens just now, it still has its numbers and its mode, or it
+ * is another inode.
  */
 static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode *seen, void *unused)
 {
@@ -48,8 +47,7 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	operations = (__u64)BPF_CORE_READ(mapping, a_ops);
 	if (BPF_CORE_READ(inode, i_ino) != seen->id.ino ||
 	    BPF_CORE_READ(inode, i_generation) != seen->id.generation ||
-	    BPF_CORE_READ(inode, i_sb, s_dev) != seen->id.dev ||
-	    (BPF_CORE_READ(inode, i_state) & (I_FREEING | I_CLEAR)))
+	    BPF_CORE_READ(inode, i_sb, s_dev) != seen->id.dev)
 		return 0;
 	if (flags == seen->flags && operations == seen->operations)
 		return 0;

@@ -15,16 +15,47 @@ static __always_inline __u64 page_after(__u64 bytes)
 	return (bytes + (1ULL << page_shift) - 1) >> page_shift;
 }
 
+/*
+ * The write that was noted (rw__note) and now invalidates: it begins here, and
+ * ends with the invalidation.  Its result is what it was asked to write.
+ */
+static __always_inline void noted_write__enter(struct inode *inode)
+{
+	struct task_state *state = task__state(EVENT_ENTER);
+	__u64 position, length;
+
+	if (!state || state->writing != (__u64)inode)
+		return;
+	position = state->position;
+	length = state->length;
+	state->write_told = 1;
+	operation__enter(inode, OPERATION_WRITE, page_of(position),
+			 page_of(position + length - (length ? 1 : 0)), position, length, -1);
+}
+
+static __always_inline void noted_write__exit(struct inode *inode)
+{
+	struct task_state *state = task__state(EVENT_EXIT);
+
+	if (!state || !state->write_told)
+		return;
+	state->write_told = 0;
+	operation__exit(inode, OPERATION_WRITE, state->length, 0);
+}
+
 SEC("fentry/invalidate_inode_pages2_range")
 int BPF_PROG(invalidate__enter, struct address_space *mapping,
 	     unsigned long first, unsigned long last)
 {
 	struct inode *inode = mapping->host;
 
+	if (!inode__wanted(inode))
+		return 0;
+	if (write_notes)
+		noted_write__enter(inode);
 	/* Who calls it is what a lost entry's report is about: keep the stack. */
-	if (inode__wanted(inode))
-		operation__enter(inode, OPERATION_INVALIDATE, first, last, 0, 0,
-				 bpf_get_stackid(ctx, &stacks, 0));
+	operation__enter(inode, OPERATION_INVALIDATE, first, last, 0, 0,
+			 bpf_get_stackid(ctx, &stacks, 0));
 	return 0;
 }
 
@@ -34,8 +65,11 @@ int BPF_PROG(invalidate__exit, struct address_space *mapping,
 {
 	struct inode *inode = mapping->host;
 
-	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_INVALIDATE, result, 0);
+	if (!inode__wanted(inode))
+		return 0;
+	operation__exit(inode, OPERATION_INVALIDATE, result, 0);
+	if (write_notes)
+		noted_write__exit(inode);
 	return 0;
 }
 
@@ -125,6 +159,7 @@ int BPF_PROG(setsize__enter, void *idmap, struct dentry *dentry, struct iattr *a
 	if (!(attr->ia_valid & ATTR_SIZE) || !inode__wanted(inode))
 		return 0;
 	size = attr->ia_size;
+	noted_write__forget();
 	operation__enter(inode, OPERATION_SETSIZE, page_after(size), INDEX_MAX,
 			 inode->i_size, size, -1);
 	return 0;
@@ -146,9 +181,11 @@ int BPF_PROG(fallocate__enter, struct file *file, int mode, __s64 offset, __s64 
 {
 	struct inode *inode = file->f_inode;
 
-	if (inode__wanted(inode))
-		operation__enter(inode, OPERATION_FALLOCATE, page_of(offset),
-				 page_of(offset + length - 1), mode, length, -1);
+	if (!inode__wanted(inode))
+		return 0;
+	noted_write__forget();
+	operation__enter(inode, OPERATION_FALLOCATE, page_of(offset),
+			 page_of(offset + length - 1), mode, length, -1);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ const volatile __u32 page_shift = 12;
 const volatile __u32 shard_mask = 0;
 const volatile __u64 data_mask = 4095;
 const volatile bool filter_devices = false;
+const volatile bool write_notes = false;
 const volatile __u64 direct_map = 0;
 
 __u32 tracing;

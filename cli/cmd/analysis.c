@@ -19,7 +19,8 @@ static __u64 missing_events(const struct trace_reader *reader)
 	for (i = 0; i < OBSERVED_COUNT; i++) {
 		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
 		way = trace_reader__fact(reader, key);
-		if (!way || !strncmp(way, "missing", 7))
+		/* One that stands for another is not missed. */
+		if (probe_table[i].set != PROBE_DEFAULT_ONLY && (!way || !strncmp(way, "missing", 7)))
 			missing |= OBSERVED_BIT(i);
 	}
 	return missing;

@@ -42,6 +42,7 @@ enum long_option {
 	OPTION_FS = 256,
 	OPTION_BUFFER,
 	OPTION_HIDE,
+	OPTION_EVENTS,
 	OPTION_RULE,
 	OPTION_VIEW,
 	OPTION_FORMAT,
@@ -68,7 +69,8 @@ struct trace_options {
 	{ "fs", required_argument, NULL, OPTION_FS },			\
 	{ "buffer", required_argument, NULL, OPTION_BUFFER },		\
 	{ "locks", required_argument, NULL, OPTION_LOCKS },		\
-	{ "hide", required_argument, NULL, OPTION_HIDE }
+	{ "hide", required_argument, NULL, OPTION_HIDE },		\
+	{ "events", required_argument, NULL, OPTION_EVENTS }
 #define COMMON_LONG_OPTIONS						\
 	{ "json", no_argument, NULL, 'j' },				\
 	{ "verbose", no_argument, NULL, 'v' },				\
@@ -80,7 +82,8 @@ struct trace_options {
 	"                   (default: 1/256 of memory, 4M to 64M)\n"		\
 	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \
 	"                   all, or sampled (all, for a part of the time)\n" \
-	"  --hide FUNCTION  pretend that the kernel does not have it\n"
+	"  --hide FUNCTION  pretend that the kernel does not have it\n"	\
+	"  --events default|all   what to observe; default costs less\n"
 #define COMMON_USAGE							\
 	"  -j, --json       one JSON object a line\n"			\
 	"  -v, --verbose    say more; twice: what libbpf says\n"	\

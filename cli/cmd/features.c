@@ -129,7 +129,7 @@ static int run(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error(&features_command, "unknown argument %s", argv[optind]);
-	if (probe__promise(promised, trace.probe.hidden, error)) {
+	if (probe__promise(promised, &trace.probe, error)) {
 		log_error("%s", error);
 		return STATUS_CANNOT_TRACE;
 	}

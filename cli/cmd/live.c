@@ -16,7 +16,7 @@ static void warn_of_missing(const struct probe *probe, bool locks_off)
 	int i;
 
 	for (i = 0; i < OBSERVED_COUNT; i++)
-		if (probe__status(probe, i)->way < 0 &&
+		if (probe__status(probe, i)->way < 0 && !probe__left_out(probe, i) &&
 		    !(locks_off && (OBSERVED_LOCKS & OBSERVED_BIT(i))))
 			log_warn("%s is not observed: %s; %s", probe_table[i].name,
 				 probe__status(probe, i)->reason, probe_table[i].without);

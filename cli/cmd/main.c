@@ -173,6 +173,14 @@ int take_trace_option(const struct command *command, int option, struct trace_op
 		return -1;
 	case OPTION_LOCKS:
 		return take_locks(command, optarg, &options->probe.locks);
+	case OPTION_EVENTS:
+		if (!strcmp(optarg, "all"))
+			options->probe.events = PROBE_EVENTS_ALL;
+		else if (!strcmp(optarg, "default"))
+			options->probe.events = PROBE_EVENTS_DEFAULT;
+		else
+			return usage_error(command, "--events %s: it is default or all", optarg);
+		return -1;
 	case OPTION_HIDE:
 		if (options->hidden_count == MAX_HIDDEN)
 			return usage_error(command, "more than %d times --hide", MAX_HIDDEN);

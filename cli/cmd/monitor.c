@@ -58,7 +58,9 @@ static int run(int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .probe.locks = LOCKS_OFF };
+	struct trace_options trace = {
+		.probe.locks = LOCKS_OFF, .probe.events = PROBE_EVENTS_DEFAULT,
+	};
 	struct session_options session = { .probe = &trace.probe };
 	struct live live = { .options.found = print_finding };
 	int option, status;

@@ -57,7 +57,8 @@ static void probe_facts(struct trace_writer *writer, const struct probe *probe, 
 		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
 		if (status->way < 0) {
 			snprintf(value, sizeof(value), "missing: %s", status->reason);
-			if (!(locks_off && (OBSERVED_LOCKS & OBSERVED_BIT(i))))
+			if (!probe__left_out(probe, i) &&
+			    !(locks_off && (OBSERVED_LOCKS & OBSERVED_BIT(i))))
 				log_warn("%s is not observed: %s; %s", probe_table[i].name,
 					 status->reason, probe_table[i].without);
 		} else {

@@ -33,6 +33,7 @@ struct probe {
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
 	struct probe_locks *locks;	/* NULL: not traced */
+	enum probe_events events;
 	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
 	int stacks_fd;
@@ -149,6 +150,7 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	__u64 data_mask = probe->layout.data - 1;
 	struct bpf_map *buffers = bpf_object__find_map_by_name(probe->object, "buffers");
 	bool filter = options->device_count > 0;
+	bool notes = way_of(probe, OBSERVED_ALLOCATING_WRITE);
 	int err;
 
 	err = bpf_map__set_max_entries(buffers, probe->layout.shards);
@@ -159,6 +161,7 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	err = err ?: object__set_constant(probe->object, "shard_mask", &shard_mask, sizeof(shard_mask));
 	err = err ?: object__set_constant(probe->object, "data_mask", &data_mask, sizeof(data_mask));
 	err = err ?: object__set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
+	err = err ?: object__set_constant(probe->object, "write_notes", &notes, sizeof(notes));
 	err = err ?: object__set_constant(probe->object, "direct_map", &probe->direct_map,
 				  sizeof(probe->direct_map));
 	return err;
@@ -303,31 +306,39 @@ static struct btf *load_btf(char *error)
 	return btf;
 }
 
+/* Is the event not in the set that was asked for? */
+static bool left_out(const struct probe_row *row, enum probe_events events)
+{
+	return row->set == (events == PROBE_EVENTS_ALL ? PROBE_DEFAULT_ONLY : PROBE_ALL_ONLY);
+}
+
 static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COUNT],
-			const char *const *hidden, enum probe_locks_setting locks)
+			const struct probe_options *options, enum probe_locks_setting locks)
 {
 	int i;
 
 	for (i = 0; i < OBSERVED_COUNT; i++) {
 		status[i].reason[0] = 0;
-		if (locks == LOCKS_OFF && (OBSERVED_LOCKS & OBSERVED_BIT(i))) {
+		status[i].way = -1;
+		if (locks == LOCKS_OFF && (OBSERVED_LOCKS & OBSERVED_BIT(i)))
 			snprintf(status[i].reason, sizeof(status[i].reason), "locks are off");
-			status[i].way = -1;
-			continue;
-		}
-		status[i].way = resolve_way(btf, &probe_table[i], 0, hidden, status[i].reason,
-					    sizeof(status[i].reason));
+		else if (left_out(&probe_table[i], options->events))
+			snprintf(status[i].reason, sizeof(status[i].reason), "not in --events %s",
+				 options->events == PROBE_EVENTS_ALL ? "all" : "default");
+		else
+			status[i].way = resolve_way(btf, &probe_table[i], 0, options->hidden,
+						    status[i].reason, sizeof(status[i].reason));
 	}
 }
 
-int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const *hidden,
-		   char *error)
+int probe__promise(struct probe_status status[OBSERVED_COUNT],
+		   const struct probe_options *options, char *error)
 {
 	struct btf *btf = load_btf(error);
 
 	if (!btf)
 		return -ENOENT;
-	resolve_all(btf, status, hidden, LOCKS_ALL);
+	resolve_all(btf, status, options, LOCKS_ALL);
 	btf__free(btf);
 	return 0;
 }
@@ -358,7 +369,8 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 			return -ENOMEM;
 		}
 	}
-	resolve_all(btf, probe->status, options->hidden, options->locks);
+	probe->events = options->events;
+	resolve_all(btf, probe->status, options, options->locks);
 	if (!direct_map__base(&probe->direct_map)) {
 		/* Addresses that cannot be told from one another would be worse than none. */
 		probe->status[OBSERVED_FLUSH].way = -1;
@@ -387,13 +399,20 @@ const struct probe_status *probe__status(const struct probe *probe, enum observe
 	return &probe->status[observed];
 }
 
+bool probe__left_out(const struct probe *probe, enum observed observed)
+{
+	return left_out(&probe_table[observed], probe->events);
+}
+
 __u64 probe__missing(const struct probe *probe)
 {
 	__u64 missing = 0;
 	int observed;
 
 	for (observed = 0; observed < OBSERVED_COUNT; observed++)
-		if (probe->status[observed].way < 0)
+		/* One that stands for another is not missed. */
+		if (probe->status[observed].way < 0 &&
+		    probe_table[observed].set != PROBE_DEFAULT_ONLY)
 			missing |= OBSERVED_BIT(observed);
 	return missing;
 }

@@ -15,6 +15,12 @@
 
 struct probe;
 
+/* --events */
+enum probe_events {
+	PROBE_EVENTS_ALL,
+	PROBE_EVENTS_DEFAULT,	/* what DX01 to DX05 and DX09 need */
+};
+
 /* Which locks are traced. */
 enum probe_locks_setting {
 	LOCKS_OFF,
@@ -24,6 +30,7 @@ enum probe_locks_setting {
 };
 
 struct probe_options {
+	enum probe_events events;
 	size_t buffer_bytes;		/* of the ring buffer; 0: chosen from memory */
 	const __u32 *devices;		/* only these (major << 20 | minor); NULL: all */
 	size_t device_count;
@@ -54,11 +61,14 @@ int probe__open(struct probe **probe, const struct probe_options *options, char 
  * What BTF alone promises, without privilege and without attaching anything.
  * 0, or a negative errno and one sentence in error.
  */
-int probe__promise(struct probe_status status[OBSERVED_COUNT], const char *const *hidden,
-		   char *error);
+int probe__promise(struct probe_status status[OBSERVED_COUNT],
+		   const struct probe_options *options, char *error);
 
 /* Of each event; valid until the probe is closed. */
 const struct probe_status *probe__status(const struct probe *probe, enum observed observed);
+
+/* Was it left out on request: it is not in the set of events that was asked for. */
+bool probe__left_out(const struct probe *probe, enum observed observed);
 
 /* Mask of the events that are not observed. */
 __u64 probe__missing(const struct probe *probe);

@@ -76,6 +76,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "rw",
 		.what = "read(2) and write(2) on a DAX file, from begin to end",
 		.without = "reports do not show writes; window coverage of DX01 is unknown",
+		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_FENTRY, "rw__enter", "dax_iomap_rw", "kiocb,iov_iter" },
 			{ PROBE_FENTRY, "rw__exit", "dax_iomap_rw", "kiocb,iov_iter,-=" },
@@ -248,6 +249,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "mapped",
 		.what = "a fault sets a PTE or PMD, writable or not",
 		.without = "a mapping is taken to be as its entry; DX08 and DX16 are weaker",
+		.set = PROBE_ALL_ONLY,
 		.ways = {
 			{ {
 				{ PROBE_FENTRY, "mapped__page", "vmf_insert_page_mkwrite", "vm_fault,page,-=" },
@@ -272,6 +274,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "iomap",
 		.what = "->iomap_begin has answered: type, blocks, allocated or not",
 		.without = "allocations go unseen; DX09 and DX15 are unknown",
+		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_TP_BTF, "iomap__dstmap", "iomap_iter_dstmap", "inode,iomap=" },
 		} } },
@@ -280,6 +283,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "entry-lock",
 		.what = "a fault locks its entry, and unlocks it",
 		.without = "who holds an entry is not known; DX12 is unknown",
+		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_FENTRY, "entry_lock__grab", "grab_mapping_entry", "xa_state,address_space,-=" },
 			{ PROBE_FENTRY, "entry_lock__unlock", "dax_unlock_entry", "xa_state,-=" },
@@ -289,6 +293,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "entry-wait",
 		.what = "a task waits for an entry's lock, or is woken",
 		.without = "stalls on entry locks go unseen; DX12 is unknown",
+		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_FENTRY, "entry_wait__wake", "wake_exceptional_entry_func", "-,-,-,-=" },
 			{ PROBE_FENTRY, "entry_wait__exclusive", "prepare_to_wait_exclusive", "-,-,-=" },
@@ -309,6 +314,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "a task has a handle of a jbd2 journal, or no longer has",
 		.without = "DX19 is unknown",
 		.module = "jbd2",
+		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_TP_BTF, "handle__start", "jbd2_handle_start", "-,-,-,-,-=" },
 			{ PROBE_TP_BTF, "handle__stop", "jbd2_handle_stats", "-,-,-,-,-,-,-,-=" },
@@ -343,6 +349,15 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.ways = { { {
 			{ PROBE_FENTRY, "writepages__enter", "do_writepages", "address_space,writeback_control=" },
 			{ PROBE_FENTRY, "writepages__exit", "do_writepages", "address_space,writeback_control=" },
+		} } },
+	},
+	[OBSERVED_ALLOCATING_WRITE] = {
+		.name = "allocating-write",
+		.what = "a write(2) that allocates, told when it invalidates its range",
+		.without = "it is not known that an entry was removed by a write",
+		.set = PROBE_DEFAULT_ONLY,
+		.ways = { { {
+			{ PROBE_FENTRY, "rw__note", "dax_iomap_rw", "kiocb,iov_iter" },
 		} } },
 	},
 #include "probe/table_locks.h"

@@ -42,6 +42,7 @@ enum observed {
 	OBSERVED_SB_SYNC,
 	OBSERVED_FREEZE,
 	OBSERVED_WRITEPAGES,
+	OBSERVED_ALLOCATING_WRITE,
 	/* Locks, all or none of them: see table_locks.h. */
 	OBSERVED_LOCK_RWSEM,
 	OBSERVED_LOCK_MUTEX,
@@ -92,11 +93,19 @@ struct probe_way {
 	const char *absent;	/* a function without which alone the way sees all, or NULL */
 };
 
+/* Which of the two sets of events has it: see --events in daxtrace(1). */
+enum probe_set {
+	PROBE_BOTH,
+	PROBE_ALL_ONLY,
+	PROBE_DEFAULT_ONLY,	/* stands for a costlier one */
+};
+
 struct probe_row {
 	const char *name;	/* of the event, as in "probe.<name>" of a trace */
 	const char *what;	/* it means, for a person */
 	const char *without;	/* what is lost when it is missing */
 	const char *module;	/* that has the targets, or NULL: the kernel itself */
+	enum probe_set set;
 	struct probe_way ways[PROBE_MAX_WAYS];
 };
 
