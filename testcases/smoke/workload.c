@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	       FILES + HOLE_WRITES + OVERWRITES + READS);
 	printf("writepages >=%d\n", 1 + REDIRTIED);
 	printf("layout-break >=%d\n", PUNCHES);
-	printf("mode 0\nentry-wait 0\nfreeze 0\nsb-sync 0\njournal-handle >=0\n");
+	printf("mode 0\nentry-wait 0\nfreeze 0\nsb-sync 0\njournal-handle >=0\nallocating-write 0\n");
 	printf("task-name >=1\nsuperblock >=1\n");
 	return 0;
 }
