@@ -131,7 +131,7 @@ static bool refdax_iomap_valid(struct inode *inode, const struct iomap *iomap)
 	return iomap->validity_cookie == READ_ONCE(REFDAX_I(inode)->i_map_seq);
 }
 
-static const struct refdax_iomap_folio_ops refdax_folio_ops = {
+const struct refdax_iomap_write_ops refdax_cache_write_ops = {
 	.iomap_valid	= refdax_iomap_valid,
 };
 
@@ -161,7 +161,7 @@ static int refdax_cache_iomap_begin(struct inode *inode, loff_t pos, loff_t leng
 	refdax_fill_iomap(inode, iomap, &map, flags);
 	if (!(flags & (IOMAP_DIRECT | IOMAP_REPORT)) && (flags & (IOMAP_WRITE | IOMAP_ZERO))) {
 		iomap->validity_cookie = map.m_seq;
-		iomap->refdax_folio_ops_field = &refdax_folio_ops;
+		refdax_iomap_set_write_ops(iomap, &refdax_cache_write_ops);
 	}
 	return 0;
 }
@@ -187,8 +187,8 @@ static void refdax_end_ioend(struct iomap_ioend *ioend)
 		err = refdax_data_written(inode, ioend->io_offset, ioend->io_size);
 	/* After an abort of the journal it may be many. */
 	if (err && __ratelimit(&limit))
-		refdax_msg(inode->i_sb, KERN_ERR, "inode %lu: writeback at %lld failed (error %d): data is lost; fsync reports it",
-			   inode->i_ino, ioend->io_offset, err);
+		refdax_msg(inode->i_sb, KERN_ERR, "inode %llu: writeback at %lld failed (error %d): data is lost; fsync reports it",
+			   (u64)inode->i_ino, ioend->io_offset, err);
 	/* Ends the writeback of the folios: from here on the inode may go. */
 	iomap_finish_ioends(ioend, err);
 	memalloc_nofs_restore(nofs);
@@ -226,49 +226,43 @@ static void refdax_end_bio(struct bio *bio)
 	spin_unlock_irqrestore(&ri->i_ioend_lock, flags);
 }
 
-static int refdax_prepare_ioend(struct iomap_ioend *ioend, int status)
+static bool refdax_ioend_wanted(const struct iomap_ioend *ioend)
 {
-	if (ioend->io_type == IOMAP_UNWRITTEN || ioend->io_offset + ioend->io_size >
-	    READ_ONCE(REFDAX_I(ioend->io_inode)->i_disk_size))
-		refdax_ioend_bio(ioend)->bi_end_io = refdax_end_bio;
-	return status;
+	return refdax_ioend_unwritten(ioend) || ioend->io_offset + ioend->io_size >
+	       READ_ONCE(REFDAX_I(ioend->io_inode)->i_disk_size);
 }
 
 /* A folio is locked. Lock order, see dax.c: folio lock > i_extent_sem. */
-static int refdax_writeback_map(REFDAX_MAP_BLOCKS_ARGS)
+static int refdax_writeback_map(struct inode *inode, struct iomap *iomap, loff_t offset)
 {
 	u64 logical = offset >> REFDAX_BLOCK_BITS;
 	struct refdax_map map;
 	int err;
 
-	if (offset >= wpc->iomap.offset && offset < wpc->iomap.offset + wpc->iomap.length &&
-	    refdax_iomap_valid(inode, &wpc->iomap))
+	if (offset >= iomap->offset && offset < iomap->offset + iomap->length &&
+	    refdax_iomap_valid(inode, iomap))
 		return 0;
 	err = refdax_map_blocks(inode, logical, REFDAX_EXTENT_MAX, &map);
 	if (err)
 		return err;
 	/* iomap would pass it over, and call the folio clean. */
 	if (map.m_state == REFDAX_HOLE) {
-		refdax_msg(inode->i_sb, KERN_ERR, "inode %lu: dirty data at %lld has no block: it is lost",
-			   inode->i_ino, offset);
+		refdax_msg(inode->i_sb, KERN_ERR, "inode %llu: dirty data at %lld has no block: it is lost",
+			   (u64)inode->i_ino, offset);
 		return -EIO;
 	}
-	refdax_fill_iomap(inode, &wpc->iomap, &map, 0);
-	wpc->iomap.validity_cookie = map.m_seq;
+	refdax_fill_iomap(inode, iomap, &map, 0);
+	iomap->validity_cookie = map.m_seq;
 	return 0;
 }
 
-static const struct iomap_writeback_ops refdax_writeback_ops = {
-	.map_blocks	= refdax_writeback_map,
-	.prepare_ioend	= refdax_prepare_ioend,
-};
+REFDAX_DEFINE_WRITEPAGES(refdax_iomap, refdax_writeback_map, refdax_ioend_wanted, refdax_end_bio)
 
 /* Lock order, see dax.c: s_writepages_rwsem > folio lock. */
 static int refdax_cache_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
 	struct inode *inode = mapping->host;
 	struct refdax_sb_info *sbi = REFDAX_SB(inode->i_sb);
-	struct iomap_writepage_ctx wpc = { };
 	int err;
 
 	if (refdax_is_shut_down(inode->i_sb))
@@ -279,7 +273,7 @@ static int refdax_cache_writepages(struct address_space *mapping, struct writeba
 	percpu_down_read(&sbi->s_writepages_rwsem);
 	/* Held: s_writepages_rwsem shared, so flips must wait. */
 	refdax_gate(inode->i_sb, REFDAX_GATE_WRITEPAGES_ENTER);
-	err = iomap_writepages(mapping, wbc, &wpc, &refdax_writeback_ops);
+	err = refdax_iomap_writepages(mapping, wbc);
 	percpu_up_read(&sbi->s_writepages_rwsem);
 	trace_refdax_writepages_exit(inode, err);
 	return err;
@@ -287,12 +281,12 @@ static int refdax_cache_writepages(struct address_space *mapping, struct writeba
 
 static int refdax_cache_read_folio(struct file *file, struct folio *folio)
 {
-	return iomap_read_folio(folio, &refdax_cache_iomap_ops);
+	return refdax_iomap_read_folio(folio, &refdax_cache_iomap_ops);
 }
 
 static void refdax_cache_readahead(struct readahead_control *rac)
 {
-	iomap_readahead(rac, &refdax_cache_iomap_ops);
+	refdax_iomap_readahead(rac, &refdax_cache_iomap_ops);
 }
 
 static sector_t refdax_cache_bmap(struct address_space *mapping, sector_t block)
@@ -339,7 +333,7 @@ static vm_fault_t refdax_cache_page_mkwrite(struct vm_fault *vmf)
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	err = refdax_allocate_for_fault(inode, index);
 	if (!err)
-		ret = iomap_page_mkwrite(vmf, &refdax_cache_iomap_ops);
+		ret = refdax_iomap_page_mkwrite(vmf, &refdax_cache_iomap_ops);
 	else
 		ret = refdax_fault_error(err);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
@@ -379,7 +373,7 @@ const struct vm_operations_struct refdax_cache_vm_ops = {
 
 ssize_t refdax_cache_write(struct kiocb *iocb, struct iov_iter *from)
 {
-	return refdax_buffered_write(iocb, from, &refdax_cache_iomap_ops);
+	return refdax_iomap_write(iocb, from, &refdax_cache_iomap_ops, &refdax_cache_write_ops);
 }
 
 ssize_t refdax_direct_read(struct kiocb *iocb, struct iov_iter *to)

@@ -15,6 +15,12 @@
 #include <linux/fs.h>
 #include <linux/iomap.h>
 #include <linux/mm.h>
+/* 7.x: named for what it is since the pagevec has gone. */
+#if __has_include(<linux/pagevec.h>)
+#include <linux/pagevec.h>
+#else
+#include <linux/folio_batch.h>
+#endif
 #include <linux/posix_acl_xattr.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
@@ -237,9 +243,28 @@ static inline bool refdax_inode_is_new(struct inode *inode)
 #define refdax_fileattr	file_kattr
 #endif
 
+/*
+ * The page cache through iomap. 6.17 took apart what a filesystem tells it ("iomap: hide
+ * ioends from the generic writeback code" and its neighbours): the check of a map under a
+ * locked folio is handed to each call that writes, not kept in the iomap; writeback asks for
+ * maps and submits by two functions of the filesystem's; reading takes a context.
+ * 6.14 to 6.16 had other forms on the way there, which are not here.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define refdax_iomap_write_ops	iomap_page_ops
+#define refdax_iomap_set_write_ops(iomap, ops)	((iomap)->page_ops = (ops))
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define refdax_iomap_write_ops	iomap_folio_ops
+#define refdax_iomap_set_write_ops(iomap, ops)	((iomap)->folio_ops = (ops))
+#else
+#define refdax_iomap_write_ops	iomap_write_ops
+#define refdax_iomap_set_write_ops(iomap, ops)	do { } while (0)
+#endif
+
 /* 6.5: iomap_file_buffered_write() moves ki_pos itself; 6.12: it takes private data as well. */
-static inline ssize_t refdax_buffered_write(struct kiocb *iocb, struct iov_iter *from,
-					    const struct iomap_ops *ops)
+static inline ssize_t refdax_iomap_write(struct kiocb *iocb, struct iov_iter *from,
+					 const struct iomap_ops *ops,
+					 const struct refdax_iomap_write_ops *write_ops)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 	ssize_t ret = iomap_file_buffered_write(iocb, from, ops);
@@ -249,19 +274,53 @@ static inline ssize_t refdax_buffered_write(struct kiocb *iocb, struct iov_iter 
 	return ret;
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 	return iomap_file_buffered_write(iocb, from, ops);
-#else
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 	return iomap_file_buffered_write(iocb, from, ops, NULL);
+#else
+	return iomap_file_buffered_write(iocb, from, ops, write_ops, NULL);
 #endif
 }
 
-/* 6.3: struct iomap_page_ops is struct iomap_folio_ops. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define refdax_iomap_folio_ops		iomap_page_ops
-#define refdax_folio_ops_field		page_ops
+static inline int refdax_iomap_zero_range(struct inode *inode, loff_t pos, loff_t length,
+					  const struct iomap_ops *ops,
+					  const struct refdax_iomap_write_ops *write_ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return iomap_zero_range(inode, pos, length, NULL, ops);
 #else
-#define refdax_iomap_folio_ops		iomap_folio_ops
-#define refdax_folio_ops_field		folio_ops
+	return iomap_zero_range(inode, pos, length, NULL, ops, write_ops, NULL);
 #endif
+}
+
+static inline vm_fault_t refdax_iomap_page_mkwrite(struct vm_fault *vmf,
+						   const struct iomap_ops *ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return iomap_page_mkwrite(vmf, ops);
+#else
+	return iomap_page_mkwrite(vmf, ops, NULL);
+#endif
+}
+
+static inline int refdax_iomap_read_folio(struct folio *folio, const struct iomap_ops *ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return iomap_read_folio(folio, ops);
+#else
+	iomap_bio_read_folio(folio, ops);
+	return 0;
+#endif
+}
+
+static inline void refdax_iomap_readahead(struct readahead_control *rac,
+					  const struct iomap_ops *ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	iomap_readahead(rac, ops);
+#else
+	iomap_bio_readahead(rac, ops);
+#endif
+}
 
 /* 6.9: the bio is inside the ioend ("iomap: move the iomap_sector sector calculation ..."). */
 static inline struct bio *refdax_ioend_bio(struct iomap_ioend *ioend)
@@ -282,12 +341,89 @@ static inline struct iomap_ioend *refdax_bio_ioend(struct bio *bio)
 #endif
 }
 
-/* 6.9: ->map_blocks is told a length ("iomap: pass the length of the dirty region to ->map_blocks"). */
+static inline bool refdax_ioend_unwritten(const struct iomap_ioend *ioend)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+	return ioend->io_type == IOMAP_UNWRITTEN;
+#else
+	return ioend->io_flags & IOMAP_IOEND_UNWRITTEN;
+#endif
+}
+
+/*
+ * Defines @name##_writepages(mapping, wbc) from what a filesystem has to say:
+ *   int map(struct inode *, struct iomap *, loff_t pos): the map at @pos, in *iomap, which may
+ *	have it already
+ *   bool wanted(const struct iomap_ioend *): is end_bio to end it, not iomap?
+ *   void end_bio(struct bio *)
+ * 6.9: ->map_blocks is told a length ("iomap: pass the length of the dirty region to ->map_blocks").
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 #define REFDAX_MAP_BLOCKS_ARGS	struct iomap_writepage_ctx *wpc, struct inode *inode, loff_t offset
 #else
 #define REFDAX_MAP_BLOCKS_ARGS	struct iomap_writepage_ctx *wpc, struct inode *inode, \
 				loff_t offset, unsigned int len
+#endif
+#define REFDAX_DEFINE_WRITEPAGES(name, map, wanted, end_bio)				\
+static int name##_map_blocks(REFDAX_MAP_BLOCKS_ARGS)					\
+{											\
+	return map(inode, &wpc->iomap, offset);						\
+}											\
+static int name##_prepare_ioend(struct iomap_ioend *ioend, int status)			\
+{											\
+	if (wanted(ioend))								\
+		refdax_ioend_bio(ioend)->bi_end_io = end_bio;				\
+	return status;									\
+}											\
+static const struct iomap_writeback_ops name##_ops = {					\
+	.map_blocks	= name##_map_blocks,						\
+	.prepare_ioend	= name##_prepare_ioend,						\
+};											\
+static int name##_writepages(struct address_space *mapping, struct writeback_control *wbc) \
+{											\
+	struct iomap_writepage_ctx wpc = { };						\
+											\
+	return iomap_writepages(mapping, wbc, &wpc, &name##_ops);			\
+}
+#else
+#define REFDAX_DEFINE_WRITEPAGES(name, map, wanted, end_bio)				\
+static ssize_t name##_range(struct iomap_writepage_ctx *wpc, struct folio *folio,	\
+			    u64 pos, unsigned int len, u64 end_pos)			\
+{											\
+	int err = map(wpc->inode, &wpc->iomap, pos);					\
+											\
+	return err ?: iomap_add_to_ioend(wpc, folio, pos, end_pos, len);		\
+}											\
+static int name##_submit(struct iomap_writepage_ctx *wpc, int error)			\
+{											\
+	struct iomap_ioend *ioend = wpc->wb_ctx;					\
+											\
+	if (wanted(ioend))								\
+		ioend->io_bio.bi_end_io = end_bio;					\
+	return iomap_ioend_writeback_submit(wpc, error);				\
+}											\
+static const struct iomap_writeback_ops name##_ops = {					\
+	.writeback_range	= name##_range,						\
+	.writeback_submit	= name##_submit,					\
+};											\
+static int name##_writepages(struct address_space *mapping, struct writeback_control *wbc) \
+{											\
+	struct iomap_writepage_ctx wpc = {						\
+		.inode	= mapping->host,						\
+		.wbc	= wbc,								\
+		.ops	= &name##_ops,							\
+	};										\
+											\
+	return iomap_writepages(&wpc);							\
+}
+#endif
+
+/* 6.17: ->write_begin and ->write_end are told of the kiocb, not of its file. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+typedef struct file refdax_write_context_t;
+#else
+typedef const struct kiocb refdax_write_context_t;
 #endif
 
 /* 6.12: ->write_begin and ->write_end work on folios. */

@@ -491,7 +491,7 @@ static int refdax_dax_writepages(struct address_space *mapping, struct writeback
 /* Bugs let page cache reads come here, which would call a NULL pointer. */
 static int refdax_dax_read_folio(struct file *file, struct folio *folio)
 {
-	return iomap_read_folio(folio, &refdax_cache_iomap_ops);
+	return refdax_iomap_read_folio(folio, &refdax_cache_iomap_ops);
 }
 #else
 #define refdax_dax_read_folio	NULL

@@ -102,7 +102,8 @@ int refdax_zero_range(struct inode *inode, loff_t pos, loff_t length)
 	 */
 	err = filemap_write_and_wait_range(inode->i_mapping, pos, pos + length - 1);
 	if (!err)
-		err = iomap_zero_range(inode, pos, length, NULL, &refdax_cache_iomap_ops);
+		err = refdax_iomap_zero_range(inode, pos, length, &refdax_cache_iomap_ops,
+					      &refdax_cache_write_ops);
 	/* Before 6.10 it moves i_size to where it has zeroed. */
 	if (i_size_read(inode) > size) {
 		spin_lock(&REFDAX_I(inode)->i_raw_lock);

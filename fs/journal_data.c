@@ -26,7 +26,6 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 #include <linux/uio.h>
 #include <linux/writeback.h>
 
@@ -50,12 +49,12 @@ static int refdax_journalled_store(struct jbd2_journal_handle *handle, struct in
 	void *data;
 	int err;
 
-	err = refdax_map_written(handle, inode, folio_index(folio), 1, &map);
+	err = refdax_map_written(handle, inode, folio->index, 1, &map);
 	if (err)
 		return err;
 	if (map.m_state != REFDAX_MAPPED) {
-		refdax_msg(sb, KERN_ERR, "inode %lu: dirty data at %lld has no block: it is lost",
-			   inode->i_ino, folio_pos(folio));
+		refdax_msg(sb, KERN_ERR, "inode %llu: dirty data at %lld has no block: it is lost",
+			   (u64)inode->i_ino, folio_pos(folio));
 		return -EIO;
 	}
 	/* What a mapping stored behind the end stays in memory. */
@@ -94,7 +93,7 @@ static int refdax_journalled_load(struct inode *inode, struct folio *folio)
 	void *data;
 	int err;
 
-	err = refdax_map_blocks(inode, folio_index(folio), 1, &map);
+	err = refdax_map_blocks(inode, folio->index, 1, &map);
 	if (err)
 		return err;
 	if (map.m_state == REFDAX_MAPPED) {
@@ -166,8 +165,9 @@ static int refdax_journalled_begin(struct jbd2_journal_handle *handle, struct in
 	return 0;
 }
 
-static int refdax_journalled_write_begin(struct file *file, struct address_space *mapping,
-					 loff_t pos, unsigned int length,
+static int refdax_journalled_write_begin(refdax_write_context_t *context,
+					 struct address_space *mapping, loff_t pos,
+					 unsigned int length,
 					 refdax_write_folio_t **result, void **private)
 {
 	struct inode *inode = mapping->host;
@@ -191,8 +191,9 @@ static int refdax_journalled_write_begin(struct file *file, struct address_space
 	return 0;
 }
 
-static int refdax_journalled_write_end(struct file *file, struct address_space *mapping,
-				       loff_t pos, unsigned int length, unsigned int copied,
+static int refdax_journalled_write_end(refdax_write_context_t *context,
+				       struct address_space *mapping, loff_t pos,
+				       unsigned int length, unsigned int copied,
 				       refdax_write_folio_t *write_folio, void *private)
 {
 	struct folio *folio = refdax_from_write_folio(write_folio);

@@ -217,8 +217,8 @@ void refdax_lab_evict(struct inode *inode)
 {
 	if (!inode->i_data.nrpages)
 		return;
-	refdax_msg(inode->i_sb, KERN_NOTICE, "lab: inode %lu had %lu pages of another mode",
-		   inode->i_ino, inode->i_data.nrpages);
+	refdax_msg(inode->i_sb, KERN_NOTICE, "lab: inode %llu had %lu pages of another mode",
+		   (u64)inode->i_ino, inode->i_data.nrpages);
 	inode->i_data.nrpages = 0;
 }
 

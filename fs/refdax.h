@@ -403,6 +403,7 @@ ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from);
 /* aops.c */
 extern const struct address_space_operations refdax_cache_aops;
 extern const struct iomap_ops refdax_cache_iomap_ops;
+extern const struct refdax_iomap_write_ops refdax_cache_write_ops;
 extern const struct vm_operations_struct refdax_cache_vm_ops;
 /*
  * Whether to try again after @err, outside any handle: what is free but not
