@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Takes two locks of a file in one order or in the other, each in the task that
  * writes to /sys/kernel/debug/daxtrace_locks:
@@ -96,4 +96,4 @@ static void __exit locks_exit(void)
 module_init(locks_init);
 module_exit(locks_exit);
 MODULE_DESCRIPTION("Locks of a file in a given order, for tests of daxtrace");
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual BSD/GPL");
