@@ -19,6 +19,12 @@
 #include "bpf/events.h"
 #include "bpf/buffer.h"
 
+/*
+ * Marks of an xarray are above the bits of gfp_t in its flags; a mapping's has
+ * no bits of gfp_t there, and those of XA_FLAGS_* are below (include/linux/xarray.h).
+ */
+#define XA_MARKS_SHIFT	20
+
 /* Macros of the kernel, which BTF does not carry; unchanged from 6.1 to 7.2. */
 #define S_DAX		(1 << 13)	/* include/linux/fs.h */
 #define ATTR_SIZE	(1 << 3)	/* include/linux/fs.h */
@@ -413,7 +419,8 @@ static __always_inline void mode__check(struct inode *inode, struct address_spac
 			record->new_operations = seen.operations;
 			record->old_flags = before->flags;
 			record->new_flags = seen.flags |
-				(mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0);
+				(mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0) |
+				(mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
 			record__submit(record);
 		}
 	}

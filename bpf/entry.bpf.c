@@ -159,7 +159,7 @@ static __always_inline void mapped__record(struct vm_area_struct *vma, __u64 add
 					   __u32 order, __u32 flags)
 {
 	struct inode *inode = vma->vm_file->f_mapping->host;
-	struct event_entry *record;
+	struct event_mapped *record;
 
 	if (!inode__wanted(inode))
 		return;
@@ -171,6 +171,7 @@ static __always_inline void mapped__record(struct vm_area_struct *vma, __u64 add
 	record->pfn = pfn;
 	record->order = order;
 	record->flags = flags;
+	record->vma = (__u64)vma;
 	record__submit(record);
 }
 
@@ -229,9 +230,10 @@ int BPF_PROG(mapped__folio, struct vm_fault *vmf, struct folio *folio, bool writ
 }
 
 /* The zero page of a hole; the entry's lock is held, and the page is mapped by now. */
-static __always_inline void mapped__zero(struct inode *inode, __u64 index, __u32 order)
+static __always_inline void mapped__zero(struct inode *inode, struct vm_fault *vmf, __u32 order)
 {
-	struct event_entry *record;
+	__u64 index = vmf->pgoff;
+	struct event_mapped *record;
 
 	if (!inode__wanted(inode))
 		return;
@@ -242,6 +244,7 @@ static __always_inline void mapped__zero(struct inode *inode, __u64 index, __u32
 	record->pfn = 0;
 	record->order = order;
 	record->flags = ENTRY_ZERO;
+	record->vma = (__u64)vmf->vma;
 	record__submit(record);
 }
 
@@ -249,6 +252,6 @@ SEC("tp_btf/dax_pmd_load_hole")
 int BPF_PROG(mapped__zero_pmd, struct inode *inode, struct vm_fault *vmf, struct page *zero,
 	     void *entry)
 {
-	mapped__zero(inode, vmf->pgoff, PMD_ORDER);
+	mapped__zero(inode, vmf, PMD_ORDER);
 	return 0;
 }

@@ -41,7 +41,7 @@ enum event_type {
 	EVENT_ENTRY_DELETE	= 6,	/* struct event_entry, under the xarray's lock */
 	EVENT_ENTRY_DIRTY	= 7,	/* struct event_entry: MAP_SYNC fault completed */
 	EVENT_UNMAP		= 8,	/* struct event_range: page tables are clear */
-	EVENT_MKCLEAN		= 9,	/* struct event_range: write-protected */
+	EVENT_MKCLEAN		= 9,	/* struct event_mkclean, in older traces event_range: write-protected */
 	EVENT_FLUSH		= 10,	/* struct event_flush: CPU caches written back */
 	EVENT_WRITEBACK_ONE	= 11,	/* struct event_range: dirty tag cleared */
 	EVENT_STACK		= 12,	/* struct event_stack, made in user space */
@@ -50,7 +50,7 @@ enum event_type {
 	EVENT_MODE		= 15,	/* struct event_mode: the inode's mode has changed */
 	EVENT_MAP		= 16,	/* struct event_map: a VMA maps the file */
 	EVENT_MAP_END		= 17,	/* struct event_map: that VMA no longer does */
-	EVENT_MAPPED		= 18,	/* struct event_entry: a PTE or PMD is about to be set */
+	EVENT_MAPPED		= 18,	/* struct event_mapped: a PTE or PMD is about to be set */
 	EVENT_IOMAP		= 19,	/* struct event_iomap: ->iomap_begin has answered */
 	EVENT_ENTRY_LOCK	= 20,	/* struct event_entry: a fault holds the entry's lock */
 	EVENT_ENTRY_UNLOCK	= 21,	/* struct event_entry: it is about to let it go */
@@ -209,12 +209,33 @@ struct event_entry {
 	__u32 flags;		/* ENTRY_* */
 };
 
+/* EVENT_MAPPED: as an entry, and the VMA whose page table it is. */
+struct event_mapped {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 index;
+	__u64 pfn;
+	__u32 order;
+	__u32 flags;
+	__u64 vma;		/* its kernel address, as in event_map; 0: not known */
+};
+
 struct event_range {
 	struct event_header header;
 	struct inode_id inode;
 	__u64 first;		/* page index */
 	__u64 last;		/* page index, inclusive */
 	__u64 pfn;		/* of first, for EVENT_MKCLEAN; else 0 */
+};
+
+/* EVENT_MKCLEAN: a range, and the VMA through which it can no longer be stored to. */
+struct event_mkclean {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 first;
+	__u64 last;
+	__u64 pfn;
+	__u64 vma;		/* its kernel address, as in event_map; 0: all that map the range */
 };
 
 struct event_flush {
@@ -229,6 +250,9 @@ struct event_flush {
 #define MODE_POLLED	0x4	/* new_flags: found by looking from time to time, so the flip came
 				 * any time since that inode's last record; else an operation on
 				 * the inode that is about to be told found it
+				 */
+#define MODE_DIRTY	0x8	/* new_flags: pages or entries of the mapping are tagged as dirty, under
+				 * writeback or about to be written
 				 */
 
 /*
@@ -501,6 +525,8 @@ _Static_assert(sizeof(struct event_flush) == 48, "event_flush");
 _Static_assert(sizeof(struct event_stack) == 40 + 8 * EVENT_STACK_DEPTH, "event_stack");
 _Static_assert(sizeof(struct event_symbol) == 176, "event_symbol");
 _Static_assert(sizeof(struct event_gap) == 40, "event_gap");
+_Static_assert(sizeof(struct event_mapped) == 80, "event_mapped");
+_Static_assert(sizeof(struct event_mkclean) == 80, "event_mkclean");
 _Static_assert(sizeof(struct event_mode) == 72, "event_mode");
 _Static_assert(sizeof(struct event_map) == 96, "event_map");
 _Static_assert(sizeof(struct event_iomap) == 96, "event_iomap");

@@ -4,6 +4,22 @@
  */
 #include "bpf/daxtrace.bpf.h"
 
+static __always_inline void mkclean__record(struct inode *inode, __u64 first, __u64 last, __u64 pfn,
+					    __u64 vma)
+{
+	struct event_mkclean *record;
+
+	record = record__reserve(sizeof(*record), EVENT_MKCLEAN);
+	if (!record)
+		return;
+	inode_id__fill(&record->inode, inode);
+	record->first = first;
+	record->last = last;
+	record->pfn = pfn;
+	record->vma = vma;
+	record__submit(record);
+}
+
 /*
  * Write-protects one VMA's mapping of a range; the caller, dax_writeback_one(),
  * holds the entry's lock, so no fault can undo it before the flush.  Seen on
@@ -16,7 +32,7 @@ int BPF_PROG(mkclean__pfn, unsigned long pfn, unsigned long pages, unsigned long
 	struct inode *inode = vma->vm_file->f_mapping->host;
 
 	if (inode__wanted(inode))
-		range__record(inode, EVENT_MKCLEAN, index, index + pages - 1, pfn);
+		mkclean__record(inode, index, index + pages - 1, pfn, (__u64)vma);
 	return 0;
 }
 
@@ -28,7 +44,7 @@ int BPF_PROG(mkclean__mapping, struct address_space *mapping, unsigned long inde
 	struct inode *inode = mapping->host;
 
 	if (inode__wanted(inode))
-		range__record(inode, EVENT_MKCLEAN, index, index + pages - 1, pfn);
+		mkclean__record(inode, index, index + pages - 1, pfn, 0);
 	return 0;
 }
 
@@ -71,6 +87,7 @@ int BPF_PROG(writeback__enter, struct inode *inode, unsigned long first, unsigne
 	state = task__state(EVENT_FLUSH);
 	if (state)
 		state->writeback = 1;
+	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
 	return 0;
 }

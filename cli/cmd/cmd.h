@@ -117,7 +117,7 @@ int take_rule(const struct command *command, const char *name, __u32 *rules);
 /* As selected, or all. */
 static inline __u32 rules_or_all(__u32 rules)
 {
-	return rules ? rules : RULES_ALL;
+	return rules ? rules : RULES_DEFAULT;
 }
 
 /*

@@ -218,7 +218,7 @@ int take_rule(const struct command *command, const char *name, __u32 *rules)
 				   known);
 	}
 	if (exclude)
-		*rules = (*rules ? *rules : RULES_ALL) & ~(1U << rule);
+		*rules = (*rules ? *rules : RULES_DEFAULT) & ~(1U << rule);
 	else
 		*rules |= 1U << rule | RULES_NAMED;
 	if (!(*rules & RULES_ALL))

@@ -85,7 +85,7 @@ static int run(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error(&monitor_command, "unknown argument %s", argv[optind]);
-	live.options.rules = RULES_ALL;
+	live.options.rules = RULES_DEFAULT;
 	session.tick = print_statistics;
 	status = live__run(&live, &session);
 	if (!status) {

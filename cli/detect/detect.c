@@ -6,8 +6,15 @@
 
 /* One row a family of rules. */
 static const struct rule_hooks *const families[] = {
+	&window_hooks,
 	&durability_hooks,
 	&lock_hooks,
+	&sync_hooks,
+	&block_hooks,
+	&mode_hooks,
+	&layout_hooks,
+	&entry_lock_hooks,
+	&huge_hooks,
 };
 
 #define EACH_FAMILY(hook, ...)							\
@@ -25,19 +32,31 @@ static void operation_begun(void *context, struct model_operation *operation)
 }
 
 static void operation_ended(void *context, struct model_operation *operation, __s64 result,
-			    __u64 time)
+		__u64 time)
 {
 	EACH_FAMILY(operation_ended, operation, result, time);
 }
 
+static void entry_inserted(void *context, struct model_task *task, struct model_inode *inode,
+		struct model_entry *entry, const struct event_entry *record)
+{
+	EACH_FAMILY(entry_inserted, task, inode, entry, record);
+}
+
 static void entry_dirtied(void *context, struct model_task *task, struct model_entry *entry,
-			  __u64 time)
+		__u64 time)
 {
 	EACH_FAMILY(entry_dirtied, task, entry, time);
 }
 
+static void entry_cleaned(void *context, struct model_task *task, struct model_entry *entry,
+		const struct event_range *record)
+{
+	EACH_FAMILY(entry_cleaned, task, entry, record);
+}
+
 static void entry_deleted(void *context, struct model_task *task, struct model_entry *entry,
-			  enum model_removal removal, __u64 time)
+		enum model_removal removal, __u64 time)
 {
 	EACH_FAMILY(entry_deleted, task, entry, removal, time);
 }
@@ -52,14 +71,96 @@ static void lock(void *context, struct model_task *task, const struct event_head
 		order_stream__describe(detector->order, record);
 }
 
+static void delete_seen(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_entry *record)
+{
+	EACH_FAMILY(delete_seen, task, inode, record);
+}
+
+static void written_back(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_range *record)
+{
+	EACH_FAMILY(written_back, task, inode, record);
+}
+
+static void range_unmapped(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_range *record)
+{
+	EACH_FAMILY(range_unmapped, task, inode, record);
+}
+
+static void page_mapped(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_mapped *record)
+{
+	EACH_FAMILY(page_mapped, task, inode, record);
+}
+
+static void iomap_answered(void *context, struct model_operation *operation,
+		const struct event_iomap *record)
+{
+	EACH_FAMILY(iomap_answered, operation, record);
+}
+
+static void mode_changed(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_mode *record)
+{
+	EACH_FAMILY(mode_changed, task, inode, record);
+}
+
+static void file_mapped(void *context, struct model_task *task, struct model_mapping *mapping)
+{
+	EACH_FAMILY(file_mapped, task, mapping);
+}
+
+static void entry_waits(void *context, struct model_task *task)
+{
+	EACH_FAMILY(entry_waits, task);
+}
+
+static void entry_still_waits(void *context, struct model_task *task, __u64 time)
+{
+	EACH_FAMILY(entry_still_waits, task, time);
+}
+
+static void entry_locked(void *context, struct model_task *task, struct model_inode *inode)
+{
+	EACH_FAMILY(entry_locked, task, inode);
+}
+
+static void handle_started(void *context, struct model_task *task,
+		const struct event_handle *record)
+{
+	EACH_FAMILY(handle_started, task, record);
+}
+
+static void sb_ended(void *context, struct model_task *task,
+		const struct model_sb_operation *operation, __s64 result, __u64 time)
+{
+	EACH_FAMILY(sb_ended, task, operation, result, time);
+}
+
 struct detector *detector__new(const struct detector_options *options)
 {
 	static const struct model_listener listener = {
 		.operation_begun = operation_begun,
 		.operation_ended = operation_ended,
+		.entry_inserted = entry_inserted,
 		.entry_dirtied = entry_dirtied,
+		.entry_cleaned = entry_cleaned,
 		.entry_deleted = entry_deleted,
 		.lock = lock,
+		.delete_seen = delete_seen,
+		.written_back = written_back,
+		.range_unmapped = range_unmapped,
+		.page_mapped = page_mapped,
+		.iomap_answered = iomap_answered,
+		.mode_changed = mode_changed,
+		.file_mapped = file_mapped,
+		.entry_waits = entry_waits,
+		.entry_still_waits = entry_still_waits,
+		.entry_locked = entry_locked,
+		.handle_started = handle_started,
+		.sb_ended = sb_ended,
 	};
 	struct detector *detector = calloc(1, sizeof(*detector));
 

@@ -18,9 +18,22 @@
 /* Index in rule_table; the number in the name is not the index. */
 enum rule_index {
 	RULE_LOST_DIRTY_ENTRY,		/* DX01 */
+	RULE_CLEAN_BUT_WRITABLE,	/* DX02 */
 	RULE_SYNC_MISSED_DIRTY,		/* DX03 */
+	RULE_FLIP_WHILE_MAPPED,		/* DX04 */
+	RULE_FLIP_WITHOUT_WRITEBACK,	/* DX05 */
+	RULE_FLIP_UNSERIALISED,		/* DX06 */
+	RULE_FLIP_DURING_WRITEPAGES,	/* DX07 */
+	RULE_FAULT_MAPS_FREED,		/* DX08 */
+	RULE_STALE_MAPPING,		/* DX09 */
+	RULE_DROPPED_WRITE,		/* DX10 */
+	RULE_LAYOUT_BREAK,		/* DX11 */
+	RULE_ENTRY_LOCK_STALL,		/* DX12 */
 	RULE_LOCK_ORDER,		/* DX13 */
 	RULE_SELF_DEADLOCK,		/* DX14 */
+	RULE_SHORT_MAPPING,		/* DX15 */
+	RULE_PMD_PTE_COLLISION,		/* DX16 */
+	RULE_HUGE_FALLBACK,		/* DX17 */
 	RULE_LOCK_LEAK,			/* DX18 */
 	RULE_SYNC_IN_HANDLE,		/* DX19 */
 	RULE_COUNT
@@ -30,11 +43,13 @@ struct rule {
 	const char *id;			/* "DX01" */
 	const char *name;		/* "lost-dirty-entry" */
 	const char *severity;		/* "error" or "warning" */
+	bool opt_in;			/* judged only if it is named: an assertion of the user's */
 	__u64 needs;			/* OBSERVED_BIT()s without which it is unknown */
 	const char *claim;		/* when it fires */
 	const char *meaning;		/* what that means for the data */
 	const char *history;		/* the kernel's own cases, and how they were mended */
 	const char *advice;		/* what to look at */
+	const char *lock;		/* what would have kept the two apart, or NULL */
 };
 
 extern const struct rule *const rule_table[RULE_COUNT];
@@ -47,6 +62,8 @@ struct coverage {
 	__u64 windows;		/* times the dangerous window was open */
 	__u64 contested;	/* of them, those in which a rival operation ran */
 	__u64 unknown;		/* cases that could not be judged */
+	/* Of the contested windows: what the first rival in each was. */
+	__u64 rivals[OPERATION_COUNT];
 };
 
 #define FINDING_MAX_EVENTS	32
@@ -115,8 +132,9 @@ struct detector_options {
 	void *context;
 };
 
-/* All rules. */
+/* All rules; those that are judged if none is named. */
 #define RULES_ALL	((1U << RULE_COUNT) - 1)
+#define RULES_DEFAULT	(RULES_ALL & ~(1U << RULE_HUGE_FALLBACK))
 
 /* Those that nothing can be said of without the locks. */
 #define RULES_OF_LOCKS	(1U << RULE_LOCK_ORDER | 1U << RULE_SELF_DEADLOCK | \

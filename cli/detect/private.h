@@ -20,20 +20,64 @@ struct detector {
 struct rule_hooks {
 	void (*operation_begun)(struct detector *detector, struct model_operation *operation);
 	void (*operation_ended)(struct detector *detector, struct model_operation *operation,
-				__s64 result, __u64 time);
+			__s64 result, __u64 time);
+	void (*entry_inserted)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, struct model_entry *entry,
+			const struct event_entry *record);
 	void (*entry_dirtied)(struct detector *detector, struct model_task *task,
-			      struct model_entry *entry, __u64 time);
+			struct model_entry *entry, __u64 time);
+	void (*entry_cleaned)(struct detector *detector, struct model_task *task,
+			struct model_entry *entry, const struct event_range *record);
 	void (*entry_deleted)(struct detector *detector, struct model_task *task,
-			      struct model_entry *entry, enum model_removal removal, __u64 time);
+			struct model_entry *entry, enum model_removal removal, __u64 time);
+	void (*delete_seen)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_entry *record);
+	void (*written_back)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_range *record);
+	void (*range_unmapped)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_range *record);
+	void (*page_mapped)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_mapped *record);
+	void (*iomap_answered)(struct detector *detector, struct model_operation *operation,
+			const struct event_iomap *record);
+	void (*mode_changed)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_mode *record);
+	void (*file_mapped)(struct detector *detector, struct model_task *task,
+			struct model_mapping *mapping);
+	void (*entry_waits)(struct detector *detector, struct model_task *task);
+	void (*entry_still_waits)(struct detector *detector, struct model_task *task, __u64 time);
+	void (*entry_locked)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode);
+	void (*handle_started)(struct detector *detector, struct model_task *task,
+			const struct event_handle *record);
+	void (*sb_ended)(struct detector *detector, struct model_task *task,
+			const struct model_sb_operation *operation, __s64 result, __u64 time);
 	/* EVENT_LOCK_EDGE and EVENT_LOCK_LEAK; task: whose record it is. */
 	void (*lock)(struct detector *detector, const struct model_task *task,
 		     const struct event_header *record);
 };
 
-extern const struct rule_hooks durability_hooks, lock_hooks;
+extern const struct rule_hooks window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks,
+	layout_hooks, entry_lock_hooks, huge_hooks, lock_hooks;
 
-extern const struct rule rule_lost_dirty_entry, rule_sync_missed_dirty;
-extern const struct rule rule_lock_order, rule_self_deadlock, rule_lock_leak, rule_sync_in_handle;
+extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sync_missed_dirty,
+	rule_flip_while_mapped, rule_flip_without_writeback, rule_flip_unserialised,
+	rule_flip_during_writepages, rule_fault_maps_freed, rule_stale_mapping, rule_dropped_write,
+	rule_layout_break, rule_entry_lock_stall, rule_short_mapping, rule_pmd_pte_collision,
+	rule_huge_fallback, rule_lock_order, rule_self_deadlock, rule_lock_leak,
+	rule_sync_in_handle;
+
+/* model_operation.notes.flags */
+#define NOTE_SUSPECT		0x1	/* of DX08: index, stamp, event and tid name a page */
+#define NOTE_SUSPECT_ENTRY	0x2	/* its entry must still be there at the end */
+#define NOTE_HOLE_REMOVED	0x4	/* of DX09: index names a hole that must be unmapped */
+#define NOTE_BUSY		0x8	/* of DX11: the newest look found a page in use */
+#define NOTE_BUSY_TRUNCATED	0x10	/* and the page cache was truncated all the same */
+#define NOTE_OVERTAKEN		0x20	/* of a fault: a write of its page has ended meanwhile */
+#define NOTE_FREED		0x40	/* of a fault: blocks of the file were freed meanwhile */
+#define NOTE_FLIPPED		0x80	/* of a FILEATTR: the mode has changed in it */
+#define NOTE_RIVAL		0x100	/* of a FILEATTR: faults, I/O or writeback ran in it */
+#define NOTE_MAPPED		0x200	/* of a FILEATTR: the file was mapped in it */
 
 /* Selected, and all that it needs is in the stream. */
 static inline bool rule__judges(const struct detector *detector, enum rule_index rule)
@@ -41,6 +85,34 @@ static inline bool rule__judges(const struct detector *detector, enum rule_index
 	return (detector->options.rules & (1U << rule)) &&
 	       !(rule_table[rule]->needs & detector->options.missing);
 }
+
+static inline bool operation__covers(const struct model_operation *operation, __u64 first,
+				     __u64 last)
+{
+	return operation->first <= last && operation->last >= first;
+}
+
+/* The operation is a window of the rule, unless one around it is already. */
+void window__open(struct detector *detector, struct model_operation *operation,
+		  enum rule_index rule);
+/* A rival ran in it; once counts. */
+void window__contest(struct detector *detector, struct model_operation *operation,
+		     enum rule_index rule, enum operation rival);
+
+/* "mapper", or "?". */
+const char *comm_of(const struct detector *detector, __u32 tid);
+
+/* "write > invalidate": what the task is inside of, on this inode; "" if nothing. */
+void describe_context(const struct model_task *task, const struct model_inode *inode, char *text,
+		      size_t length);
+
+/*
+ * The innermost function of the inode's filesystem in the stacks of what the
+ * task is inside of: it makes a fingerprint say whose the race is.  "" if it is
+ * not known.
+ */
+void describe_function(const struct detector *detector, const struct model_task *task,
+		       const struct model_inode *inode, char *text, size_t length);
 
 /*
  * Start a finding about pages of an inode.  NULL: the same race on the same

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What durability.c looks for, in words. */
+/* What durability.c and sync.c look for, in words. */
 #include "detect/private.h"
 #include "probe/table.h"
 
@@ -23,6 +23,25 @@ const struct rule rule_lost_dirty_entry = {
 		   "8b2180b3bf03 (\"xfs: don't invalidate whole file on DAX read/write\", 4.9).",
 	.advice = "The removal must leave dirty entries alone, or be preceded by a flush with faults "
 		  "excluded (invalidate_lock held exclusively from the flush to the removal).",
+	.lock = "mapping.invalidate_lock, exclusive from the flush to the removal; the DAX entry's lock "
+		"where the removal skips dirty entries",
+};
+
+const struct rule rule_clean_but_writable = {
+	.id = "DX02",
+	.name = "clean-but-writable",
+	.severity = "error",
+	.needs = ENTRY_LIFE | OBSERVED_BIT(OBSERVED_MKCLEAN) | OBSERVED_BIT(OBSERVED_UNMAP) |
+		 OBSERVED_BIT(OBSERVED_MAP) | OBSERVED_BIT(OBSERVED_MAPPED),
+	.claim = "An entry's dirty tag was cleared while a mapping of it could still be stored through.",
+	.meaning = "The next store does not fault, so nothing makes the entry dirty again: fsync skips "
+		   "the page, and a power cut loses what was stored since.",
+	.history = "f729c8c9b24f (\"dax: wrprotect pmd_t in dax_mapping_entry_mkclean\", 4.11): huge pages "
+		   "stayed writable. 06083a0921fd (\"dax: fix missing writeprotect the pte entry\", 5.19): "
+		   "so did the PTEs of a process that maps a part of a huge page.",
+	.advice = "Every VMA in i_mmap that covers the entry must be write-protected, at its size, before "
+		  "the flush, with the entry locked until the tag is cleared.",
+	.lock = "the DAX entry's lock, from the write-protection to the clearing of the tag",
 };
 
 const struct rule rule_sync_missed_dirty = {
@@ -36,5 +55,7 @@ const struct rule rule_sync_missed_dirty = {
 	.history = "Until 4.5 sync(2) and syncfs(2) did not flush DAX at all. f729c8c9b24f (\"dax: "
 		   "wrprotect pmd_t in dax_mapping_entry_mkclean\", 4.11) left stores untracked.",
 	.advice = "->fsync must reach dax_writeback_mapping_range() over the whole range, and only a "
-		  "flush may clear PAGECACHE_TAG_DIRTY.",
+		  "flush may clear PAGECACHE_TAG_DIRTY. syncfs(2), sync(2) and umount(2) reach it through "
+		  "the inode's I_DIRTY_PAGES.",
+	.lock = "none: the sync itself must flush",
 };

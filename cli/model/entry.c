@@ -44,11 +44,14 @@ static void set_state(struct model_entry *entry, enum entry_state state)
 
 	if (entry->state == ENTRY_MODIFIED && state != ENTRY_MODIFIED) {
 		DL_DELETE2(inode->dirty, entry, dirty_prev, dirty_next);
-		inode->dirty_count--;
+		if (!--inode->dirty_count)
+			DL_DELETE2(inode->superblock->dirty, inode, dirty_prev, dirty_next);
 	} else if (entry->state != ENTRY_MODIFIED && state == ENTRY_MODIFIED) {
 		DL_APPEND2(inode->dirty, entry, dirty_prev, dirty_next);
-		inode->dirty_count++;
+		if (!inode->dirty_count++)
+			DL_APPEND2(inode->superblock->dirty, inode, dirty_prev, dirty_next);
 	}
+	inode->hole_count += (state == ENTRY_HOLE) - (entry->state == ENTRY_HOLE);
 	entry->state = state;
 }
 
@@ -122,6 +125,10 @@ static void renew(struct model *model, struct model_entry *entry)
 		entry__set_pending(entry->pending, NULL);
 	set_state(entry, ENTRY_UNKNOWN);
 	entry->writable = false;
+	memset(entry->writers, 0, sizeof(entry->writers));
+	entry->inserted = 0;
+	entry->mapped = 0;
+	entry->holder = 0;
 	entry->epoch = model->epoch;
 }
 
@@ -172,7 +179,7 @@ static struct model_entry *get_for_fault(struct model *model, struct model_inode
 
 	if (entry && entry->order && !record->order) {
 		if (entry->state == ENTRY_HOLE)
-			forget(model, entry);
+			forget(model, entry);	/* and unmapped: grab_mapping_entry() */
 		else if (entry->epoch == model->epoch && !(record->flags & ENTRY_ZERO))
 			return entry;
 	}
@@ -196,10 +203,23 @@ static void dirty(struct model *model, struct model_task *task, struct model_ent
 void entry__inserted(struct model *model, struct model_task *task, struct model_inode *inode,
 		     const struct event_entry *record, __u64 event)
 {
-	struct model_entry *entry = get_for_fault(model, inode, record);
+	struct model_entry *entry;
+	bool fresh;
 
+	if (model->listener.entry_inserted)
+		model->listener.entry_inserted(model->context, task, inode,
+					       model__entry(model, inode, record->index), record);
+	entry = get_for_fault(model, inode, record);
 	if (!entry)
 		return;
+	/* A fault that finds the block's entry leaves it: dax_insert_entry(). */
+	fresh = entry->state == ENTRY_HOLE ||
+		(entry->state == ENTRY_UNKNOWN && !entry->inserted);
+	if (fresh || record->flags & ENTRY_ZERO) {
+		entry->inserted = model->records;
+		entry->inserted_by = task->tid;
+		entry->inserted_event = event;
+	}
 	if (record->flags & ENTRY_ZERO) {
 		set_state(entry, ENTRY_HOLE);
 		entry->pfn = 0;
@@ -222,13 +242,99 @@ void entry__inserted(struct model *model, struct model_task *task, struct model_
 	/* A read fault leaves a dirty entry dirty, and an unknown one unknown. */
 }
 
-void entry__fault_done(struct model_task *task, __u64 time)
+/* enum vm_fault_reason, unchanged from 6.1 to 7.2: the fault has mapped nothing. */
+#define VM_FAULT_FAILED		(0x0001 | 0x0002 | 0x0010 | 0x0400 | 0x0800)
+
+/* The fault that was about to map the page writable has done so, or failed. */
+static void settle_writer(struct model *model, struct model_task *task,
+			  struct model_inode *inode, bool failed)
+{
+	struct model_entry *entry;
+	int i;
+
+	/* The one that is remembered may have been forgotten since: not looked into. */
+	entry = inode == task->mapped.inode ? model__entry(model, inode, task->mapped.index) : NULL;
+	task->mapped.inode = NULL;
+	if (!entry)
+		return;
+	for (i = 0; i < ENTRY_WRITERS; i++) {
+		if (entry->writers[i].vma != task->mapped.vma ||
+		    entry->writers[i].tid != task->tid)
+			continue;
+		if (failed)
+			memset(&entry->writers[i], 0, sizeof(entry->writers[i]));
+		else
+			entry->writers[i].sure = true;
+	}
+}
+
+/*
+ * A huge entry of a hole is broken up before a fault of a page in it asks for
+ * blocks (grab_mapping_entry()).  Of a fault that inserted nothing it is not
+ * known whether it came so far.
+ */
+static void doubt_huge_hole(struct model *model, struct model_task *task)
+{
+	struct model_operation *operation = task->depth ? &task->operations[task->depth - 1] : NULL;
+	struct model_entry *entry;
+
+	if (!operation || operation->operation != OPERATION_FAULT ||
+	    (operation->argument[0] & FAULT_PMD) || !operation->inode->hole_count)
+		return;
+	entry = model__entry(model, operation->inode, operation->first);
+	if (entry && entry->order && entry->state == ENTRY_HOLE)
+		set_state(entry, ENTRY_UNKNOWN);
+}
+
+void entry__fault_done(struct model *model, struct model_task *task, struct model_inode *inode,
+		       __s64 result, __u64 time)
 {
 	struct model_entry *entry = task->pending;
 
 	entry__set_pending(task, NULL);
 	if (entry && entry->state == ENTRY_MODIFIED && entry->dirtied_at == TIME_NEVER)
 		entry->dirtied_at = time;
+	if (task->mapped.inode)
+		settle_writer(model, task, inode, result & VM_FAULT_FAILED);
+	if (result & VM_FAULT_FAILED)
+		doubt_huge_hole(model, task);
+}
+
+/* A page table entry is about to be set, under the entry's lock. */
+void entry__mapped(struct model *model, struct model_task *task, struct model_inode *inode,
+		   const struct event_mapped *record)
+{
+	struct model_entry *entry;
+	struct model_writer *writer;
+
+	if (model->listener.page_mapped)
+		model->listener.page_mapped(model->context, task, inode, record);
+	entry = model__entry(model, inode, record->index);
+	if (!entry || entry->epoch != model->epoch)
+		return;
+	entry->mapped = model->records;
+	entry->mapped_by = task->tid;
+	if (!(record->flags & ENTRY_WRITE) || !record->vma)
+		return;
+	writer = &entry->writers[0];
+	if (writer->vma && writer->vma != record->vma)
+		writer = &entry->writers[1];
+	writer->vma = record->vma;
+	writer->tid = task->tid;
+	writer->sure = false;
+	task->mapped.inode = inode;
+	task->mapped.index = record->index;
+	task->mapped.vma = record->vma;
+}
+
+/* A fault has locked the entry, or is about to let it go. */
+void entry__locked(struct model *model, struct model_inode *inode,
+		   const struct event_entry *record)
+{
+	struct model_entry *entry = model__entry(model, inode, record->index);
+
+	if (entry && entry->epoch == model->epoch)
+		entry->holder = record->header.type == EVENT_ENTRY_LOCK ? record->header.tid : 0;
 }
 
 void entry__sync_dirtied(struct model *model, struct model_task *task, struct model_inode *inode,
@@ -287,10 +393,11 @@ void entry__deleted(struct model *model, struct model_task *task, struct model_i
 			   record->index + (1ULL << record->order) - 1, delete_one, &deletion);
 }
 
-/* A tag is cleared: when, after which flush. */
+/* A tag is cleared: by whom, after which flush. */
 struct cleaning {
+	struct model_task *task;
+	const struct event_range *record;
 	const struct event_flush *flush;
-	__u64 time;
 };
 
 /* All frames of the entry, as far as they are known. */
@@ -311,7 +418,10 @@ static void clean_one(struct model *model, struct model_entry *entry, const void
 	if (!model->no_flush && !flush_covers(cleaning->flush, entry))
 		return;
 	renew(model, entry);
-	entry->flushed_at = cleaning->time;
+	if (model->listener.entry_cleaned)
+		model->listener.entry_cleaned(model->context, cleaning->task, entry,
+					      cleaning->record);
+	entry->flushed_at = cleaning->record->header.time;
 	set_state(entry, ENTRY_CLEAN);
 }
 
@@ -323,7 +433,7 @@ static void clean_one(struct model *model, struct model_entry *entry, const void
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
 			 const struct event_range *record)
 {
-	struct cleaning cleaning = { .flush = &task->flushed, .time = record->header.time };
+	struct cleaning cleaning = { .task = task, .record = record, .flush = &task->flushed };
 	struct model_entry *entry = model__entry(model, inode, record->first);
 
 	if (entry)
@@ -334,7 +444,18 @@ void entry__written_back(struct model *model, struct model_task *task, struct mo
 	task->flushed.pages = 0;
 }
 
-void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last)
+static void not_writable(struct model_entry *entry, __u64 vma)
+{
+	int i;
+
+	entry->writable = false;
+	for (i = 0; i < ENTRY_WRITERS; i++)
+		if (!vma || entry->writers[i].vma == vma)
+			memset(&entry->writers[i], 0, sizeof(entry->writers[i]));
+}
+
+void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
+			 __u64 vma)
 {
 	struct model_entry *entry;
 	__u64 count, i;
@@ -345,14 +466,14 @@ void entry__not_writable(struct model *model, struct model_inode *inode, __u64 f
 		for (i = 0; i < count; i++) {
 			entry = model__entry(model, inode, first + i);
 			if (entry)
-				entry->writable = false;
+				not_writable(entry, vma);
 		}
 		return;
 	}
 	DL_FOREACH2(inode->dirty, entry, dirty_next)
 		if (entry->key.index <= last &&
 		    entry->key.index + (1ULL << entry->order) - 1 >= first)
-			entry->writable = false;
+			not_writable(entry, vma);
 }
 
 void entry__forget_all(struct model *model, struct model_inode *inode)

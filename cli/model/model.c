@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Records in, changes out; tasks, inodes, superblocks and the history. */
+/* Tasks, inodes, superblocks: found, made, and forgotten where there is no room. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +37,8 @@ struct model *model__new(const struct model_options *options,
 	model->no_flush = options->no_flush;
 	pool__init(&model->entry_pool, sizeof(struct model_entry),
 		   options->max_entries ? options->max_entries : DEFAULT_MAX_ENTRIES);
+	pool__init(&model->mapping_pool, sizeof(struct model_mapping),
+		   options->max_mappings ? options->max_mappings : DEFAULT_MAX_MAPPINGS);
 	return model;
 }
 
@@ -56,6 +58,7 @@ void model__free(struct model *model)
 		HASH_DEL(model->tasks, task);
 		free(task);
 	}
+	mapping__free_all(model);
 	HASH_ITER(hh, model->inodes, inode, next_inode) {
 		HASH_DEL(model->inodes, inode);
 		free(inode);
@@ -84,6 +87,24 @@ const struct model_loss *model__loss(const struct model *model)
 __u64 model__records(const struct model *model)
 {
 	return model->records;
+}
+
+__u64 model__stamp(const struct model *model)
+{
+	return model->records;
+}
+
+struct model_superblock *model__superblock(const struct model *model, __u32 dev)
+{
+	struct model_superblock *superblock;
+
+	HASH_FIND(hh, model->superblocks, &dev, sizeof(dev), superblock);
+	return superblock;
+}
+
+struct model_superblock *model__superblocks(const struct model *model)
+{
+	return model->superblocks;
 }
 
 const struct model_task *model__task(const struct model *model, __u32 tid)
@@ -148,7 +169,7 @@ static bool make_room_for_task(struct model *model)
 		if (tries == ROOM_TRIES)
 			return false;
 		task = model->oldest_task;
-		if (task->depth || task->pending) {
+		if (task->depth || task->pending || task->sb_depth || task->waiting) {
 			touch_task(model, task);
 			continue;
 		}
@@ -159,7 +180,7 @@ static bool make_room_for_task(struct model *model)
 	return true;
 }
 
-static struct model_task *get_task(struct model *model, const struct event_header *header)
+struct model_task *model__get_task(struct model *model, const struct event_header *header)
 {
 	struct model_task *task;
 	__u32 tid = header->tid;
@@ -181,6 +202,9 @@ static struct model_task *get_task(struct model *model, const struct event_heade
 	if (task->epoch != model->epoch) {
 		operation__abandon_all(task);
 		entry__set_pending(task, NULL);
+		wait__end(model, task);
+		task->mapped.inode = NULL;
+		task->sb_depth = 0;
 		task->flushed.pages = 0;
 		task->synced_at = 0;
 		task->epoch = model->epoch;
@@ -189,12 +213,14 @@ static struct model_task *get_task(struct model *model, const struct event_heade
 	return task;
 }
 
-static void forget_inode(struct model *model, struct model_inode *inode)
+void model__forget_inode(struct model *model, struct model_inode *inode)
 {
 	/* An operation on it may still be open in some task: end it there. */
 	while (inode->open)
 		operation__abandon_all(inode->open->task);
 	entry__forget_all(model, inode);
+	mapping__forget_all(model, inode);
+	wait__forget_inode(model, inode);
 	DL_DELETE(inode->superblock->inodes, inode);
 	DL_DELETE2(model->oldest_inode, inode, older, newer);
 	HASH_DEL(model->inodes, inode);
@@ -202,7 +228,7 @@ static void forget_inode(struct model *model, struct model_inode *inode)
 }
 
 /* Known or not yet: not every record comes after its superblock's. */
-static struct model_superblock *get_superblock(struct model *model, __u32 dev)
+struct model_superblock *model__get_superblock(struct model *model, __u32 dev)
 {
 	struct model_superblock *superblock;
 
@@ -238,15 +264,15 @@ static bool make_room_for_inode(struct model *model)
 		if (tries == ROOM_TRIES)
 			return false;
 		inode = model->oldest_inode;
-		if (inode->entries || inode->open)
+		if (inode->entries || inode->open || inode->mappings)
 			touch_inode(model, inode);
 		else
-			forget_inode(model, inode);
+			model__forget_inode(model, inode);
 	}
 	return true;
 }
 
-static struct model_inode *get_inode(struct model *model, const struct inode_id *id)
+struct model_inode *model__get_inode(struct model *model, const struct inode_id *id)
 {
 	struct model_superblock *superblock;
 	struct model_inode *inode;
@@ -256,7 +282,7 @@ static struct model_inode *get_inode(struct model *model, const struct inode_id 
 		touch_inode(model, inode);
 		return inode;
 	}
-	superblock = get_superblock(model, id->dev);
+	superblock = model__get_superblock(model, id->dev);
 	if (!superblock)
 		return NULL;
 	if (!make_room_for_inode(model) || !(inode = calloc(1, sizeof(*inode)))) {
@@ -270,232 +296,4 @@ static struct model_inode *get_inode(struct model *model, const struct inode_id 
 	DL_APPEND(superblock->inodes, inode);
 	DL_APPEND2(model->oldest_inode, inode, older, newer);
 	return inode;
-}
-
-static struct model_event *remember(struct model *model, const struct event_header *header,
-				    struct model_inode *inode)
-{
-	struct model_event *event;
-	__u64 number = ++model->newest_event;
-
-	event = &model->history[number & model->history_mask];
-	memset(event, 0, sizeof(*event));
-	event->number = number;
-	event->time = header->time;
-	event->tid = header->tid;
-	event->type = header->type;
-	event->stack = -1;
-	if (inode) {
-		event->inode = inode->id;
-		event->previous = inode->last_event;
-		inode->last_event = number;
-	}
-	return event;
-}
-
-/*
- * The superblock of a device is announced once per mount.  What was known of
- * the one before is over.
- */
-static void take_superblock(struct model *model, const struct event_superblock *record)
-{
-	struct model_superblock *superblock = get_superblock(model, record->dev);
-
-	if (!superblock)
-		return;
-	if (superblock->announced)
-		while (superblock->inodes)
-			forget_inode(model, superblock->inodes);
-	superblock->announced = true;
-	snprintf(superblock->fstype, sizeof(superblock->fstype), "%.*s",
-		 (int)sizeof(record->fstype) - 1, record->fstype);
-	snprintf(superblock->id, sizeof(superblock->id), "%.*s",
-		 (int)sizeof(record->id) - 1, record->id);
-}
-
-static void take_stack(struct model *model, const struct event_stack *record)
-{
-	struct model_stack *stack;
-	__s32 id = record->id;
-
-	HASH_FIND(hh, model->stacks, &id, sizeof(id), stack);
-	if (!stack) {
-		if (HASH_COUNT(model->stacks) >= MAX_STACKS || !(stack = calloc(1, sizeof(*stack))))
-			return;		/* a report without it is still right */
-		stack->id = id;
-		HASH_ADD(hh, model->stacks, id, sizeof(stack->id), stack);
-	}
-	stack->depth = record->depth < EVENT_STACK_DEPTH ? record->depth : EVENT_STACK_DEPTH;
-	memcpy(stack->address, record->address, sizeof(stack->address));
-}
-
-static void take_symbol(struct model *model, const struct event_symbol *record)
-{
-	struct model_symbol *symbol;
-	const char *module;
-	int length;
-
-	HASH_FIND(hh, model->symbols, &record->address, sizeof(record->address), symbol);
-	if (symbol || HASH_COUNT(model->symbols) >= MAX_SYMBOLS ||
-	    !(symbol = calloc(1, sizeof(*symbol))))
-		return;
-	symbol->address = record->address;
-	length = strnlen(record->name, sizeof(record->name));
-	module = memchr(record->name, ' ', length);
-	if (module)
-		snprintf(symbol->name, sizeof(symbol->name), "%.*s+0x%llx%.*s",
-			 (int)(module - record->name), record->name,
-			 (unsigned long long)record->offset,
-			 (int)(length - (module - record->name)), module);
-	else
-		snprintf(symbol->name, sizeof(symbol->name), "%.*s+0x%llx", length, record->name,
-			 (unsigned long long)record->offset);
-	HASH_ADD(hh, model->symbols, address, sizeof(symbol->address), symbol);
-}
-
-static void take_enter(struct model *model, struct model_task *task, const struct event_enter *record)
-{
-	struct model_inode *inode = get_inode(model, &record->inode);
-	struct model_event *event;
-
-	if (!inode || record->operation == OPERATION_NONE || record->operation >= OPERATION_COUNT)
-		return;
-	event = remember(model, &record->header, inode);
-	event->operation = record->operation;
-	event->first = record->first;
-	event->last = record->last;
-	event->argument[0] = record->argument[0];
-	event->argument[1] = record->argument[1];
-	event->stack = record->stack;
-	operation__begin(model, task, inode, record, event->number);
-}
-
-static void take_exit(struct model *model, struct model_task *task, const struct event_exit *record)
-{
-	struct model_inode *inode = get_inode(model, &record->inode);
-	const struct model_operation *operation;
-	struct model_event *event;
-
-	if (!inode || record->operation == OPERATION_NONE || record->operation >= OPERATION_COUNT)
-		return;
-	event = remember(model, &record->header, inode);
-	event->operation = record->operation;
-	event->result = record->result;
-	event->argument[0] = record->argument;
-	/* The range is the one with which it began. */
-	operation = operation__innermost(task, record->operation, inode);
-	event->first = operation ? operation->first : 0;
-	event->last = operation ? operation->last : INDEX_MAX;
-	operation__end(model, task, inode, record);
-	if (record->operation == OPERATION_EVICT)
-		forget_inode(model, inode);
-}
-
-static void take_entry(struct model *model, struct model_task *task, const struct event_entry *record)
-{
-	struct model_inode *inode = get_inode(model, &record->inode);
-	struct model_event *event;
-
-	if (!inode || (record->order != 0 && record->order != HUGE_ORDER))
-		return;
-	event = remember(model, &record->header, inode);
-	event->first = record->index;
-	event->last = record->index + (1ULL << record->order) - 1;
-	event->flags = record->flags;
-	event->argument[0] = record->pfn;
-	if (record->header.type == EVENT_ENTRY_INSERT)
-		entry__inserted(model, task, inode, record, event->number);
-	else if (record->header.type == EVENT_ENTRY_DELETE)
-		entry__deleted(model, task, inode, record);
-	else
-		entry__sync_dirtied(model, task, inode, record, event->number);
-}
-
-static void take_range(struct model *model, struct model_task *task, const struct event_range *record)
-{
-	struct model_inode *inode = get_inode(model, &record->inode);
-	struct model_event *event;
-
-	if (!inode || record->last < record->first)
-		return;
-	event = remember(model, &record->header, inode);
-	event->first = record->first;
-	event->last = record->last;
-	event->argument[0] = record->pfn;
-	if (record->header.type == EVENT_WRITEBACK_ONE)
-		entry__written_back(model, task, inode, record);
-	else
-		entry__not_writable(model, inode, record->first, record->last);
-}
-
-/* Nothing that was known before is believed. */
-static void lose(struct model *model, __u64 records)
-{
-	if (!records)
-		return;
-	if (__builtin_add_overflow(model->loss.records, records, &model->loss.records))
-		model->loss.records = ~0ULL;
-	model->epoch++;
-}
-
-void model__record(struct model *model, const struct event_header *header)
-{
-	struct model_task *task;
-
-	model->records++;
-	lose(model, header->lost);
-	switch (header->type) {
-	case EVENT_SUPERBLOCK:
-		take_superblock(model, (const void *)header);
-		return;
-	case EVENT_STACK:
-		take_stack(model, (const void *)header);
-		return;
-	case EVENT_SYMBOL:
-		take_symbol(model, (const void *)header);
-		return;
-	case EVENT_GAP:
-		lose(model, ((const struct event_gap *)header)->lost);
-		return;
-	case EVENT_LOCK_CLASS:
-	case EVENT_LOCK_NAME:
-	case EVENT_LOCK_COUNT:
-	case EVENT_LOCK_LOSS:
-		if (model->listener.lock)
-			model->listener.lock(model->context, NULL, header);
-		return;
-	}
-	task = get_task(model, header);
-	if (!task)
-		return;
-	switch (header->type) {
-	case EVENT_LOCK_EDGE:
-	case EVENT_LOCK_LEAK:
-		if (model->listener.lock)
-			model->listener.lock(model->context, task, header);
-		break;
-	case EVENT_TASK:
-		snprintf(task->comm, sizeof(task->comm), "%.*s", EVENT_COMM_LENGTH - 1,
-			 ((const struct event_task *)header)->comm);
-		break;
-	case EVENT_ENTER:
-		take_enter(model, task, (const void *)header);
-		break;
-	case EVENT_EXIT:
-		take_exit(model, task, (const void *)header);
-		break;
-	case EVENT_ENTRY_INSERT:
-	case EVENT_ENTRY_DELETE:
-	case EVENT_ENTRY_DIRTY:
-		take_entry(model, task, (const void *)header);
-		break;
-	case EVENT_UNMAP:
-	case EVENT_MKCLEAN:
-	case EVENT_WRITEBACK_ONE:
-		take_range(model, task, (const void *)header);
-		break;
-	case EVENT_FLUSH:
-		task->flushed = *(const struct event_flush *)header;
-		break;
-	}
 }

@@ -49,10 +49,34 @@ struct model_superblock {
 	char fstype[EVENT_FSTYPE_LENGTH];	/* "?" until announced */
 	char id[EVENT_SB_ID_LENGTH];
 	struct model_inode *inodes;		/* list */
+	struct model_inode *dirty;		/* list of those with entries in state dirty */
 	UT_hash_handle hh;
 };
 
 struct model_operation;
+
+/* A VMA that maps a file, from its EVENT_MAP to its EVENT_MAP_END. */
+struct model_mapping {
+	__u64 vma;				/* the hash key: what the kernel names it by */
+	__u64 mm;
+	struct model_inode *inode;
+	__u64 address;				/* user address, bytes */
+	__u64 first, last;			/* page indexes, inclusive */
+	__u64 epoch;
+	__u64 event;				/* its number in the history */
+	__u64 stamp;				/* of its record, see model__stamp() */
+	__u32 flags;				/* MAP_* */
+	__u32 tid;				/* who made it */
+	struct model_mapping *next, *prev;	/* of the inode */
+	UT_hash_handle hh;
+};
+
+/* How an inode's file is accessed, as EVENT_MODE said last. */
+struct model_mode {
+	bool known;
+	__u32 flags;				/* MODE_* */
+	__u64 operations;			/* address_space.a_ops */
+};
 
 struct model_inode {
 	struct inode_id id;
@@ -61,6 +85,15 @@ struct model_inode {
 	__u64 last_event;			/* newest in the history; 0: none */
 	struct model_entry *dirty;		/* list of entries in state dirty */
 	size_t dirty_count;
+	struct model_inode *dirty_next, *dirty_prev;	/* of the superblock's */
+	size_t hole_count;			/* entries in state hole */
+	struct model_mapping *mappings;		/* list of the VMAs that are known */
+	size_t mapping_count;
+	size_t waiters;				/* tasks that wait for the lock of an entry */
+	struct model_mode mode;
+	__u64 checked;				/* stamp of the newest record that would have shown a flip */
+	__u64 allocated;			/* stamp of the newest EVENT_IOMAP with new blocks */
+	__u64 write_failed_at;			/* ns: ->writepages returned an error; 0: never */
 	struct model_entry *entries;		/* list of all entries */
 	size_t entry_count, small_count;	/* of all, of order 0 */
 	struct model_operation *open;		/* list of operations in progress */
@@ -69,6 +102,15 @@ struct model_inode {
 	struct model_inode *newer, *older;	/* by the newest record */
 	UT_hash_handle hh;
 };
+
+/* A VMA through which an entry's pages may be stored to. */
+struct model_writer {
+	__u64 vma;				/* 0: none */
+	__u32 tid;				/* whose fault it was */
+	bool sure;				/* the fault has returned success */
+};
+
+#define ENTRY_WRITERS	2	/* kept of those since the last write-protection */
 
 struct model_entry {
 	struct {				/* the hash key */
@@ -84,6 +126,13 @@ struct model_entry {
 	__u64 dirtied_event;			/* its number in the history */
 	enum entry_state state;
 	bool writable;				/* some mapping could be stored through */
+	struct model_writer writers[ENTRY_WRITERS];
+	__u64 inserted;				/* stamp of the record that put it there; 0: unknown */
+	__u64 mapped;				/* stamp of the newest EVENT_MAPPED */
+	__u32 mapped_by;			/* tid of its task */
+	__u32 inserted_by;			/* tid */
+	__u64 inserted_event;			/* its number in the history */
+	__u32 holder;				/* tid of the fault that holds its lock; 0: none known */
 	struct model_task *pending;		/* whose fault is under way, or NULL */
 	struct model_entry *dirty_next, *dirty_prev;
 	struct model_entry *next, *prev;	/* of the inode */
@@ -98,10 +147,50 @@ struct model_operation {
 	__u64 argument[2];			/* see bpf/events.h */
 	__u64 begun;				/* ns */
 	__u64 event;				/* number in the history */
+	__u64 stamp;				/* of its record, see model__stamp() */
 	__s32 stack;				/* id, or negative */
-	bool contested;				/* a rival ran in it; the detector's */
-	bool window;				/* it is a rule's window; the detector's */
+	__u64 exit_argument;			/* once it ends: see bpf/events.h */
+	/* What ->iomap_begin answered last; answered 0: nothing yet. */
+	struct {
+		__u64 answered;			/* stamp */
+		__u64 offset, length, wanted;	/* bytes */
+		__u16 type, flags;		/* IOMAP_TYPE_*, IOMAP_FLAG_*: of all answers, or'ed */
+	} iomap;
+	/* The detector's own: see detect/private.h. */
+	struct {
+		__u32 windows;			/* mask of the rules whose window this is */
+		__u32 contested;		/* of them, those in which a rival ran */
+		__u32 flags;
+		__u32 tid;
+		__u64 index, stamp, event;
+		__u64 truncated;		/* stamp: the page cache of its range is gone */
+		__u64 unmapped;			/* stamp of the newest unmap by its task in it */
+		__u64 unmapped_first, unmapped_last;
+	} notes;
 	struct model_operation *open_next, *open_prev;
+};
+
+/* An operation on a whole superblock that a task is inside of. */
+struct model_sb_operation {
+	enum sb_operation operation;
+	struct model_superblock *superblock;	/* NULL: all of them */
+	__u64 begun;				/* ns */
+	__u64 event;
+};
+
+#define SB_OPERATION_DEPTH	4
+
+/* A task that waits for an entry's lock. */
+struct model_wait {
+	struct model_inode *inode;
+	__u64 index;				/* as the record said */
+	__u64 since;				/* ns */
+	__u64 event;
+	__u64 woken_at;				/* ns: told to look again; 0: not yet */
+	__u64 released_at;			/* ns: the lock was let go, or the entry went; 0: not seen */
+	__u32 released_by;			/* tid */
+	__u64 looked_at;			/* ns: when it was last judged */
+	bool reported;				/* the detector's */
 };
 
 struct model_task {
@@ -113,6 +202,15 @@ struct model_task {
 	struct model_operation operations[OPERATION_DEPTH];	/* outermost first */
 	struct model_entry *pending;		/* made dirty by the fault under way */
 	struct event_flush flushed;		/* the newest flush; pages 0: none */
+	struct {				/* the page that the fault under way has mapped writable */
+		struct model_inode *inode;	/* NULL: none */
+		__u64 index, vma;
+	} mapped;
+	struct model_sb_operation sb_operations[SB_OPERATION_DEPTH];	/* outermost first */
+	unsigned int sb_depth;
+	bool waiting;				/* wait is what it does */
+	struct model_wait wait;
+	struct model_task *wait_next, *wait_prev;
 	__u64 synced_at;			/* ns: its newest sync ended; 0: none seen */
 	struct model_task *newer, *older;	/* by the newest record */
 	UT_hash_handle hh;
@@ -138,6 +236,8 @@ struct model_event {
 enum model_removal {
 	REMOVAL_UNKNOWN,	/* it cannot be said */
 	REMOVAL_FREED,		/* its block is being freed: truncate, punch, last unlink */
+	REMOVAL_MOVED,		/* its block goes to another index: collapse, insert */
+	REMOVAL_GIVEN_UP,	/* its writeback failed: an error, which no lock would prevent */
 	REMOVAL_KEPT,		/* its block stays the file's */
 };
 
@@ -152,11 +252,46 @@ struct model_listener {
 	/* The operation is still on its task's stack. */
 	void (*operation_ended)(void *context, struct model_operation *operation, __s64 result,
 				__u64 time);
+	/* By task's fault; entry is what covers the index before, or NULL. */
+	void (*entry_inserted)(void *context, struct model_task *task, struct model_inode *inode,
+			       struct model_entry *entry, const struct event_entry *record);
 	/* By task's fault; the entry's state is the one before. */
 	void (*entry_dirtied)(void *context, struct model_task *task, struct model_entry *entry,
 			      __u64 time);
+	/* The dirty tag is cleared, after the flush that it needs. */
+	void (*entry_cleaned)(void *context, struct model_task *task, struct model_entry *entry,
+			      const struct event_range *record);
 	void (*entry_deleted)(void *context, struct model_task *task, struct model_entry *entry,
 			      enum model_removal removal, __u64 time);
+	/* Any EVENT_ENTRY_DELETE; entry_deleted follows if the entry is known. */
+	void (*delete_seen)(void *context, struct model_task *task, struct model_inode *inode,
+			    const struct event_entry *record);
+	/* EVENT_WRITEBACK_ONE, whatever entries it is about. */
+	void (*written_back)(void *context, struct model_task *task, struct model_inode *inode,
+			     const struct event_range *record);
+	void (*range_unmapped)(void *context, struct model_task *task, struct model_inode *inode,
+			       const struct event_range *record);
+	/* A page table entry is about to be set. */
+	void (*page_mapped)(void *context, struct model_task *task, struct model_inode *inode,
+			    const struct event_mapped *record);
+	/* ->iomap_begin answered the operation; its iomap is the one before. */
+	void (*iomap_answered)(void *context, struct model_operation *operation,
+			       const struct event_iomap *record);
+	/* The inode's mode is still the old one. */
+	void (*mode_changed)(void *context, struct model_task *task, struct model_inode *inode,
+			     const struct event_mode *record);
+	/* A VMA has been added. */
+	void (*file_mapped)(void *context, struct model_task *task, struct model_mapping *mapping);
+	/* The task begins to wait for an entry's lock. */
+	void (*entry_waits)(void *context, struct model_task *task);
+	/* It has waited for long; asked again from time to time. */
+	void (*entry_still_waits)(void *context, struct model_task *task, __u64 time);
+	void (*entry_locked)(void *context, struct model_task *task, struct model_inode *inode);
+	void (*handle_started)(void *context, struct model_task *task,
+			       const struct event_handle *record);
+	/* A sync of a superblock has ended; result as its record says. */
+	void (*sb_ended)(void *context, struct model_task *task,
+			 const struct model_sb_operation *operation, __s64 result, __u64 time);
 	/*
 	 * A record about locks.  task: whose edge or leak it is; NULL for records
 	 * that describe (EVENT_LOCK_CLASS, _NAME, _COUNT, _LOSS).
@@ -166,6 +301,7 @@ struct model_listener {
 
 struct model_options {
 	size_t max_entries;	/* more than that is a loss; 0: the default */
+	size_t max_mappings;	/* VMAs; 0: the default */
 	size_t max_inodes;	/* about which something is known; 0: the default */
 	size_t history;		/* events kept, a power of two; 0: the default */
 	bool no_flush;		/* the stream has no EVENT_FLUSH: a cleared tag is believed */
@@ -189,6 +325,28 @@ void model__record(struct model *model, const struct event_header *header);
 bool model__known(const struct model *model, const struct model_entry *entry);
 
 const struct model_loss *model__loss(const struct model *model);
+
+/*
+ * Of the record that is being taken in: how many there have been.  Unlike their
+ * times, stamps never go back, nor are two the same.
+ */
+__u64 model__stamp(const struct model *model);
+
+/* The superblock of a device, or NULL; the first of all, or NULL. */
+struct model_superblock *model__superblock(const struct model *model, __u32 dev);
+struct model_superblock *model__superblocks(const struct model *model);
+
+/* The VMA of this name, if it is there, or NULL. */
+const struct model_mapping *model__mapping(const struct model *model, __u64 vma);
+
+/* Does any known VMA map a page of the range?  Looks at a bounded number only. */
+const struct model_mapping *model__mapping_of(const struct model *model,
+					      const struct model_inode *inode, __u64 first,
+					      __u64 last);
+
+/* What freeing operation of this task, if any, covers the page; or NULL. */
+struct model_operation *model__freeing(struct model_task *task, const struct model_inode *inode,
+				       __u64 index, __u32 order);
 
 /* Records that were taken in. */
 __u64 model__records(const struct model *model);
@@ -214,5 +372,12 @@ const char *model__symbol(const struct model *model, __u64 address);
 
 /* "write", "fault", …, never NULL. */
 const char *operation_name(enum operation operation);
+
+/* "syncfs", "sync", …, never NULL. */
+const char *sb_operation_name(enum sb_operation operation);
+
+/* What an operation of these arguments means for the blocks behind [index, end]. */
+enum model_removal operation__effect(const struct model_operation *operation, __u64 index,
+				     __u64 end);
 
 #endif /* DAXTRACE_MODEL_H */

@@ -107,6 +107,7 @@ void operation__begin(struct model *model, struct model_task *task, struct model
 	operation->argument[1] = record->argument[1];
 	operation->begun = record->header.time;
 	operation->event = event;
+	operation->stamp = model->records;
 	operation->stack = record->stack;
 	DL_APPEND2(inode->open, operation, open_prev, open_next);
 	inode->open_count++;
@@ -122,70 +123,139 @@ void operation__end(struct model *model, struct model_task *task, struct model_i
 	/* One whose end was not seen must not hide those around it. */
 	while (operation && &task->operations[task->depth - 1] != operation)
 		pop(task);
+	if (operation)
+		operation->exit_argument = record->argument;
 	if (operation && model->listener.operation_ended)
 		model->listener.operation_ended(model->context, operation, record->result,
 						record->header.time);
 	/* Whether or not its beginning was seen. */
 	if (record->operation == OPERATION_FAULT)
-		entry__fault_done(task, record->header.time);
+		entry__fault_done(model, task, inode, record->result, record->header.time);
+	if (record->operation == OPERATION_WRITEPAGES && record->result < 0)
+		inode->write_failed_at = record->header.time;
 	if (record->operation == OPERATION_SYNC)
 		task->synced_at = record->header.time;
 	if (operation)
 		pop(task);
 }
 
-/*
- * What an operation means for the blocks behind [index, end] of its inode: it
- * frees or moves them, keeps them, or, of a huge entry, some of both.
- */
-static enum model_removal effect(const struct model_operation *operation, __u64 index, __u64 end)
+/* Blocks from first on go to other indexes. */
+static enum model_removal moves(__u64 first, __u64 index, __u64 end)
 {
-	__u64 last = INDEX_MAX;
+	if (index >= first)
+		return REMOVAL_MOVED;
+	return end >= first ? REMOVAL_UNKNOWN : REMOVAL_KEPT;
+}
 
+static enum model_removal frees(__u64 first, __u64 last, __u64 index, __u64 end)
+{
+	if (index >= first && end <= last)
+		return REMOVAL_FREED;
+	return end >= first && index <= last ? REMOVAL_UNKNOWN : REMOVAL_KEPT;
+}
+
+static enum model_removal fallocate_effect(const struct model_operation *operation, __u64 index,
+					   __u64 end)
+{
+	__u64 mode = operation->argument[0];
+
+	if (mode & MODE_INSERT_RANGE)
+		return moves(operation->first, index, end);
+	if ((mode & MODE_COLLAPSE_RANGE) && index > operation->last)
+		return REMOVAL_MOVED;
+	if (mode & (MODE_PUNCH_HOLE | MODE_COLLAPSE_RANGE | MODE_ZERO_RANGE | MODE_UNSHARE_RANGE |
+		    MODE_WRITE_ZEROES))
+		return frees(operation->first, operation->last, index, end);
+	return REMOVAL_KEPT;
+}
+
+/* Of a huge entry some of the blocks may be freed, and others not: unknown. */
+enum model_removal operation__effect(const struct model_operation *operation, __u64 index,
+				     __u64 end)
+{
 	switch (operation->operation) {
 	case OPERATION_SETSIZE:
 		if (operation->argument[1] > operation->argument[0])
 			return REMOVAL_KEPT;
-		break;
-	case OPERATION_EVICT:
-		return operation->argument[0] ? REMOVAL_KEPT : REMOVAL_FREED;
+		return frees(operation->first, INDEX_MAX, index, end);
 	case OPERATION_FALLOCATE:
-		if (operation->argument[0] & (MODE_COLLAPSE_RANGE | MODE_INSERT_RANGE))
-			break;
-		if (!(operation->argument[0] & (MODE_PUNCH_HOLE | MODE_ZERO_RANGE |
-						MODE_UNSHARE_RANGE | MODE_WRITE_ZEROES)))
-			return REMOVAL_KEPT;
-		last = operation->last;
-		break;
+		return fallocate_effect(operation, index, end);
+	case OPERATION_EVICT:
+		if (!operation->argument[0])
+			return REMOVAL_FREED;
+		/* The filesystem has been shut down, or its device fails. */
+		return operation->inode->write_failed_at ? REMOVAL_GIVEN_UP : REMOVAL_KEPT;
+	case OPERATION_WRITE:
+		/*
+		 * Copy on write: the entry is of a block that the file no longer
+		 * has.  Its tag is cleared first, which no record tells
+		 * (__dax_clear_dirty_range()).
+		 */
+		return operation->iomap.flags & IOMAP_FLAG_SHARED ? REMOVAL_FREED : REMOVAL_KEPT;
 	default:
 		return REMOVAL_KEPT;
 	}
-	if (index >= operation->first && end <= last)
-		return REMOVAL_FREED;
-	return end >= operation->first && index <= last ? REMOVAL_UNKNOWN : REMOVAL_KEPT;
+}
+
+struct model_operation *model__freeing(struct model_task *task, const struct model_inode *inode,
+				       __u64 index, __u32 order)
+{
+	__u64 end = index + (1ULL << order) - 1;
+	enum model_removal removal;
+	unsigned int i;
+
+	for (i = 0; i < task->depth; i++) {
+		if (task->operations[i].inode != inode ||
+		    (task->operations[i].operation != OPERATION_SETSIZE &&
+		     task->operations[i].operation != OPERATION_FALLOCATE))
+			continue;
+		removal = operation__effect(&task->operations[i], index, end);
+		if (removal == REMOVAL_FREED || removal == REMOVAL_MOVED)
+			return &task->operations[i];
+	}
+	return NULL;
 }
 
 enum model_removal operation__removal(const struct model *model, const struct model_task *task,
 				      const struct model_inode *inode, __u64 index, __u32 order)
 {
 	__u64 end = index + (1ULL << order) - 1;
-	bool evicting = false, partly = false;
+	bool evicting = false, partly = false, given_up = false, moved = false;
 	enum model_removal removal;
 	unsigned int i;
 
 	for (i = 0; i < task->depth; i++) {
 		if (task->operations[i].inode != inode)
 			continue;
-		removal = effect(&task->operations[i], index, end);
+		removal = operation__effect(&task->operations[i], index, end);
 		if (removal == REMOVAL_FREED)
 			return REMOVAL_FREED;
 		partly |= removal == REMOVAL_UNKNOWN;
+		given_up |= removal == REMOVAL_GIVEN_UP;
+		moved |= removal == REMOVAL_MOVED;
 		evicting |= task->operations[i].operation == OPERATION_EVICT;
 	}
 	if (partly)
 		return REMOVAL_UNKNOWN;
+	if (given_up)
+		return REMOVAL_GIVEN_UP;
+	if (moved)
+		return REMOVAL_MOVED;
 	/* Eviction comes from anywhere; nothing around it matters to this inode. */
 	if (evicting || (task->certain && task->epoch == model->epoch))
 		return REMOVAL_KEPT;
 	return REMOVAL_UNKNOWN;
+}
+
+const char *sb_operation_name(enum sb_operation operation)
+{
+	static const char *const names[SB_OPERATION_COUNT] = {
+		[SB_SYNC] = "syncfs",
+		[SB_SYNC_ALL] = "sync",
+		[SB_FREEZE] = "freeze",
+		[SB_THAW] = "thaw",
+		[SB_UMOUNT] = "umount",
+	};
+
+	return operation < SB_OPERATION_COUNT && names[operation] ? names[operation] : "?";
 }

@@ -6,6 +6,7 @@
 #include "model/model.h"
 
 #define DEFAULT_MAX_ENTRIES	(1UL << 22)
+#define DEFAULT_MAX_MAPPINGS	(1UL << 20)
 #define DEFAULT_MAX_INODES	(1UL << 20)
 #define DEFAULT_HISTORY		(1UL << 16)
 #define MAX_TASKS		(1UL << 16)	/* those that do nothing make room */
@@ -51,7 +52,9 @@ struct model {
 	struct model_entry *entries;
 	struct model_stack *stacks;
 	struct model_symbol *symbols;
-	struct pool entry_pool;
+	struct model_mapping *mappings;
+	struct model_task *waiting;	/* list of those that wait for an entry's lock */
+	struct pool entry_pool, mapping_pool;
 	size_t huge_entries;	/* looked for only if there are any */
 	struct model_event *history;
 	__u64 history_mask, newest_event;
@@ -62,6 +65,29 @@ void pool__init(struct pool *pool, size_t size, size_t limit);
 void *pool__get(struct pool *pool);
 void pool__put(struct pool *pool, void *object);
 void pool__destroy(struct pool *pool);
+
+/* model.c: found or made; NULL: there is no room, which has been counted */
+struct model_task *model__get_task(struct model *model, const struct event_header *header);
+struct model_inode *model__get_inode(struct model *model, const struct inode_id *id);
+struct model_superblock *model__get_superblock(struct model *model, __u32 dev);
+void model__forget_inode(struct model *model, struct model_inode *inode);
+
+/* mapping.c */
+void mapping__begin(struct model *model, struct model_inode *inode, struct model_task *task,
+		    const struct event_map *record, __u64 event);
+void mapping__end(struct model *model, const struct event_map *record);
+void mapping__forget_all(struct model *model, struct model_inode *inode);
+void mapping__free_all(struct model *model);
+
+/* wait.c */
+void wait__begin(struct model *model, struct model_task *task, struct model_inode *inode,
+		 const struct event_entry_wait *record, __u64 event);
+void wait__end(struct model *model, struct model_task *task);
+void wait__woken(struct model *model, const struct event_entry_wait *record);
+void wait__released(struct model *model, const struct model_inode *inode, __u64 index,
+		    __u32 order, __u32 tid, __u64 time);
+void wait__look(struct model *model, __u64 time);
+void wait__forget_inode(struct model *model, const struct model_inode *inode);
 
 /* entry.c */
 struct model_entry *entry__find_exact(struct model *model, struct model_inode *inode, __u64 index,
@@ -74,8 +100,15 @@ void entry__deleted(struct model *model, struct model_task *task, struct model_i
 		    const struct event_entry *record);
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
 			 const struct event_range *record);
-void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last);
-void entry__fault_done(struct model_task *task, __u64 time);
+/* vma: through which alone; 0: through none. */
+void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
+			 __u64 vma);
+void entry__mapped(struct model *model, struct model_task *task, struct model_inode *inode,
+		   const struct event_mapped *record);
+void entry__locked(struct model *model, struct model_inode *inode,
+		   const struct event_entry *record);
+void entry__fault_done(struct model *model, struct model_task *task, struct model_inode *inode,
+		       __s64 result, __u64 time);
 void entry__set_pending(struct model_task *task, struct model_entry *entry);
 void entry__forget_all(struct model *model, struct model_inode *inode);
 

@@ -56,6 +56,9 @@ static const char *describe_enter(const struct model_event *event, char *text, s
 	case OPERATION_FILEATTR:
 		snprintf(text, length, "set file attributes");
 		break;
+	case OPERATION_LAYOUT:
+		snprintf(text, length, "look for pages in use, %s", range);
+		break;
 	case OPERATION_EVICT:
 		snprintf(text, length, "evict inode, %llu links", a);
 		break;
@@ -102,6 +105,8 @@ static const char *describe_exit(const struct model_event *event, char *text, si
 
 	if (event->operation == OPERATION_FAULT)
 		snprintf(text, length, "fault %s", fault_result(event->result));
+	else if (event->operation == OPERATION_LAYOUT)
+		snprintf(text, length, "%s", event->result ? "a page is IN USE" : "none is in use");
 	else if (event->result < 0)
 		snprintf(text, length, "%s failed: %s", name, error_name(event->result));
 	else if (event->operation == OPERATION_READ || event->operation == OPERATION_WRITE)
@@ -141,6 +146,21 @@ const char *report__describe(const struct model_event *event, char *text, size_t
 		break;
 	case EVENT_MKCLEAN:
 		snprintf(text, length, "write-protected %s", range);
+		break;
+	case EVENT_MODE:
+		snprintf(text, length, "mode: %s to %s", event->argument[0] & MODE_DAX ? "DAX" : "no DAX",
+			 event->flags & MODE_DAX ? "DAX" :
+			 event->argument[0] & MODE_DAX ? "no DAX" : "other operations");
+		break;
+	case EVENT_MAP:
+		snprintf(text, length, "mmap%s%s, %s", event->flags & MAP_FORK ? " (fork)" : "",
+			 event->flags & MAP_SHARED_FILE ? "" : " private", range);
+		break;
+	case EVENT_MAP_END:
+		snprintf(text, length, "munmap, %s", range);
+		break;
+	case EVENT_ENTRY_WAIT:
+		snprintf(text, length, "WAITS for the entry's lock, %s", range);
 		break;
 	case EVENT_WRITEBACK_ONE:
 		snprintf(text, length, "flushed, tag cleared, %s", range);

@@ -15,6 +15,10 @@ static const char *event_name(__u16 type)
 		[EVENT_UNMAP] = "unmap",
 		[EVENT_MKCLEAN] = "mkclean",
 		[EVENT_WRITEBACK_ONE] = "writeback-one",
+		[EVENT_MODE] = "mode",
+		[EVENT_MAP] = "mmap",
+		[EVENT_MAP_END] = "munmap",
+		[EVENT_ENTRY_WAIT] = "entry-wait",
 	};
 
 	return type < EVENT_TYPE_COUNT && names[type] ? names[type] : "unknown";
@@ -120,7 +124,7 @@ static void json_coverage(FILE *file, const struct detector *detector)
 {
 	const struct coverage *coverage;
 	struct json json;
-	int rule;
+	int rule, operation;
 
 	json__init(&json, file);
 	for (rule = 0; rule < RULE_COUNT; rule++) {
@@ -133,6 +137,12 @@ static void json_coverage(FILE *file, const struct detector *detector)
 		json__unsigned(&json, "windows", coverage->windows);
 		json__unsigned(&json, "contested", coverage->contested);
 		json__unsigned(&json, "unknown", coverage->unknown);
+		json__object(&json, "rivals");
+		for (operation = 0; operation < OPERATION_COUNT; operation++)
+			if (coverage->rivals[operation])
+				json__unsigned(&json, operation_name(operation),
+					       coverage->rivals[operation]);
+		json__end_object(&json);
 		json__end_object(&json);
 		json__line(&json);
 	}

@@ -231,23 +231,57 @@ static void text_finding(FILE *file, const struct detector *detector,
 	fflush(file);
 }
 
+/* What most of the contested windows were contested by, or NULL. */
+static const char *main_rival(const struct coverage *coverage)
+{
+	int operation, most = OPERATION_NONE;
+
+	for (operation = 0; operation < OPERATION_COUNT; operation++)
+		if (coverage->rivals[operation] > coverage->rivals[most])
+			most = operation;
+	return most == OPERATION_NONE ? NULL : operation_name(most);
+}
+
 static void text_coverage(FILE *file, const struct detector *detector)
 {
 	const struct coverage *coverage;
 	int rule;
 
-	fprintf(file, "%-5s %-20s %10s %10s %10s\n", "RULE", "NAME", "WINDOWS", "CONTESTED",
-		"UNKNOWN");
+	fprintf(file, "%-5s %-30s %9s %9s %8s  %s\n", "RULE", "NAME", "WINDOWS", "CONTESTED",
+		"UNKNOWN", "BY");
 	for (rule = 0; rule < RULE_COUNT; rule++) {
 		if (!detector__selected(detector, rule))
 			continue;
 		coverage = detector__coverage(detector, rule);
-		fprintf(file, "%-5s %-20s %10llu %10llu %10llu\n", rule_table[rule]->id,
+		fprintf(file, "%-5s %-30s %9llu %9llu %8llu%s%s\n", rule_table[rule]->id,
 			rule_table[rule]->name, (unsigned long long)coverage->windows,
 			(unsigned long long)coverage->contested,
-			(unsigned long long)coverage->unknown);
+			(unsigned long long)coverage->unknown,
+			main_rival(coverage) ? "  " : "", main_rival(coverage) ?: "");
 	}
 	fflush(file);
+}
+
+/* Rules of which the run proves nothing. */
+static void print_unopened(FILE *file, const struct detector *detector)
+{
+	char line[512] = "Never opened, so that this run proves nothing about it, was the window of";
+	size_t used = strlen(line), empty = used;
+	int i;
+
+	for (i = 0; i < RULE_COUNT && used < sizeof(line); i++) {
+		if (!detector__selected(detector, i) || detector__missing(detector, i) ||
+		    detector__coverage(detector, i)->unknown ||
+		    detector__coverage(detector, i)->windows)
+			continue;
+		used += snprintf(line + used, sizeof(line) - used, "%s %s", used > empty ? "," : "",
+				 rule_table[i]->id);
+	}
+	if (used == empty)
+		return;
+	if (used < sizeof(line))
+		snprintf(line + used, sizeof(line) - used, ".");
+	report__wrap(file, 2, line);
 }
 
 /* Why the verdict is no better than it is. */
@@ -290,10 +324,8 @@ static void print_doubts(FILE *file, const struct detector *detector,
 		else if (detector__coverage(detector, i)->unknown)
 			fprintf(file, "  %s: %llu cases could not be judged.\n", rule_table[i]->id,
 				(unsigned long long)detector__coverage(detector, i)->unknown);
-		else if (!detector__coverage(detector, i)->windows)
-			fprintf(file, "  %s: its window never opened; this run proves nothing "
-				"about it.\n", rule_table[i]->id);
 	}
+	print_unopened(file, detector);
 }
 
 static void text_verdict(FILE *file, const struct detector *detector,

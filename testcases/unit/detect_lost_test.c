@@ -8,7 +8,6 @@
 #define FALLOC_PUNCH_HOLE	0x02
 #define FALLOC_COLLAPSE_RANGE	0x08
 #define FALLOC_ZERO_RANGE	0x10
-#define FALLOC_INSERT_RANGE	0x20
 
 static void assert_event(const struct finding *finding, unsigned int i, __u16 type,
 			 __u16 operation, __u32 tid)
@@ -291,12 +290,7 @@ static void begin_punch(struct scene *scene)
 
 static void begin_collapse(struct scene *scene)
 {
-	story__fallocate_begins(&scene->writer, &scene->file, FALLOC_COLLAPSE_RANGE, 0, 1);
-}
-
-static void begin_insert(struct scene *scene)
-{
-	story__fallocate_begins(&scene->writer, &scene->file, FALLOC_INSERT_RANGE, 0, 1);
+	story__fallocate_begins(&scene->writer, &scene->file, FALLOC_COLLAPSE_RANGE, 4, 5);
 }
 
 static void begin_zero(struct scene *scene)
@@ -312,7 +306,7 @@ static void begin_last_unlink(struct scene *scene)
 static void test_what_frees_is_silent(void **state)
 {
 	static void (*const begin[])(struct scene *scene) = {
-		begin_truncate, begin_punch, begin_collapse, begin_insert, begin_zero,
+		begin_truncate, begin_punch, begin_collapse, begin_zero,
 		begin_last_unlink,
 	};
 	struct scene *scene = *state;
@@ -577,7 +571,7 @@ static void test_coverage(void **state)
 	/* Rivals: another page, a read fault, another file, itself; then a real one, twice. */
 	story__write_begins(&scene->writer, &scene->file, 0, 4);
 	story__fault_write(&scene->mapper, &scene->file, 4);
-	story__fault_read_hole(&scene->mapper, &scene->file, 3);
+	story__fault_read(&scene->mapper, &scene->file, 3);
 	story__fault_write(&scene->mapper, &other, 0);
 	story__fault_write(&scene->writer, &scene->file, 0);
 	assert_coverage(scene, DX01, 4, 0, 0);

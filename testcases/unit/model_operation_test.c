@@ -144,11 +144,11 @@ static void test_removal(void **state)
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x3, 0 }, 0 }, 1, REMOVAL_KEPT },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x3, 0 }, 0 }, 5, REMOVAL_KEPT },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x8, 0 }, 0 }, 2, REMOVAL_FREED },
-		{ { OPERATION_FALLOCATE, 2, 4, { 0x8, 0 }, 0 }, 50, REMOVAL_FREED },
+		{ { OPERATION_FALLOCATE, 2, 4, { 0x8, 0 }, 0 }, 50, REMOVAL_MOVED },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x8, 0 }, 0 }, 1, REMOVAL_KEPT },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x10, 0 }, 0 }, 3, REMOVAL_FREED },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x10, 0 }, 0 }, 5, REMOVAL_KEPT },
-		{ { OPERATION_FALLOCATE, 2, 4, { 0x20, 0 }, 0 }, 50, REMOVAL_FREED },
+		{ { OPERATION_FALLOCATE, 2, 4, { 0x20, 0 }, 0 }, 50, REMOVAL_MOVED },
 		{ { OPERATION_FALLOCATE, 2, 4, { 0x40, 0 }, 0 }, 3, REMOVAL_FREED },
 		/* what frees nothing */
 		{ { OPERATION_WRITE, 0, 9, { 0, 0 }, 0 }, 3, REMOVAL_KEPT },

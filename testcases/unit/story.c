@@ -278,6 +278,109 @@ void story__tag_cleared(const struct story_task *task, const struct story_file *
 	range_record(task, file, EVENT_WRITEBACK_ONE, first, last);
 }
 
+static void map_record(const struct story_task *task, const struct story_file *file,
+		       enum event_type type, __u64 vma, __u64 first, __u64 last)
+{
+	struct event_map record = {
+		.header = HEADER(type, record), .inode = file->id, .vma = vma, .mm = task->tid,
+		.address = 0x7f0000000000ULL + first * PAGE_BYTES, .first = first, .last = last,
+		.flags = MAP_SHARED_FILE | MAP_WRITABLE | MAP_MAY_WRITE,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__map(const struct story_task *task, const struct story_file *file, __u64 vma,
+		__u64 first, __u64 last)
+{
+	map_record(task, file, EVENT_MAP, vma, first, last);
+}
+
+void story__unmap_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
+		      __u64 first, __u64 last)
+{
+	map_record(task, file, EVENT_MAP_END, vma, first, last);
+}
+
+void story__mapped(const struct story_task *task, const struct story_file *file, __u64 vma,
+		   __u64 index, __u32 order, __u32 flags)
+{
+	struct event_mapped record = {
+		.header = HEADER(EVENT_MAPPED, record), .inode = file->id, .index = index,
+		.pfn = file->pfn + index, .order = order, .flags = flags, .vma = vma,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__mkclean_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
+			__u64 first, __u64 last)
+{
+	struct event_mkclean record = {
+		.header = HEADER(EVENT_MKCLEAN, record), .inode = file->id, .first = first,
+		.last = last, .pfn = file->pfn + first, .vma = vma,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__iomap(const struct story_task *task, const struct story_file *file, __u64 index,
+		  __u64 bytes, __u16 type, __u16 flags)
+{
+	struct event_iomap record = {
+		.header = HEADER(EVENT_IOMAP, record), .inode = file->id,
+		.position = index * PAGE_BYTES, .wanted = PAGE_BYTES, .offset = index * PAGE_BYTES,
+		.length = bytes, .type = type, .flags = flags,
+		.purpose = flags & IOMAP_FLAG_NEW ? IOMAP_PURPOSE_WRITE : 0,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__mode(const struct story_task *task, const struct story_file *file, __u32 old_flags,
+		 __u32 new_flags)
+{
+	struct event_mode record = {
+		.header = HEADER(EVENT_MODE, record), .inode = file->id,
+		.old_operations = 0xffffffff81000000ULL + (old_flags & MODE_DAX),
+		.new_operations = 0xffffffff81000100ULL + (new_flags & MODE_DAX),
+		.old_flags = old_flags, .new_flags = new_flags,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__entry_lock(const struct story_task *task, const struct story_file *file,
+		       enum event_type type, __u64 index, const struct story_task *waiter)
+{
+	struct event_entry_wait wait = {
+		.header = HEADER(type, wait), .inode = file->id, .index = index,
+		.waiter = waiter ? waiter->tid : task->tid,
+	};
+
+	if (type == EVENT_ENTRY_WAIT || type == EVENT_ENTRY_WAKE)
+		story__record(task->story, &wait.header, task->tid);
+	else
+		entry_record(task, file, type, index, 0, 0);
+}
+
+void story__handle(const struct story_task *task, __u32 dev)
+{
+	struct event_handle record = { .header = HEADER(EVENT_HANDLE_START, record), .dev = dev };
+
+	story__record(task->story, &record.header, task->tid);
+}
+
+void story__sb(const struct story_task *task, enum event_type type, __u32 dev,
+	       enum sb_operation operation, __s64 result)
+{
+	struct event_sb record = {
+		.header = HEADER(type, record), .dev = dev, .operation = operation, .result = result,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
 /* --- what tasks do -------------------------------------------------------- */
 
 static void begin(const struct story_task *task, const struct story_file *file,
@@ -361,6 +464,15 @@ void story__fault_sync(const struct story_task *task, const struct story_file *f
 	story__fsync_range_begins(task, file, index, index);
 	story__fsync_ends(task, file, 0);
 	story__sync_dirty(task, file, index);
+}
+
+void story__fault_write_by(const struct story_task *task, const struct story_file *file, __u64 vma,
+			   __u64 index)
+{
+	story__fault_begins(task, file, index, FAULT_WRITE);
+	story__insert(task, file, index, 0, ENTRY_WRITE | ENTRY_DIRTY);
+	story__mapped(task, file, vma, index, 0, ENTRY_WRITE);
+	story__fault_ends(task, file);
 }
 
 void story__write_begins(const struct story_task *task, const struct story_file *file,

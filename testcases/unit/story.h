@@ -120,6 +120,33 @@ void story__flush(const struct story_task *task, const struct story_file *file, 
 void story__tag_cleared(const struct story_task *task, const struct story_file *file,
 			__u64 first, __u64 last);
 
+/*
+ * A VMA of the task's process that maps the file shared: named by vma, which is
+ * what the kernel's address of it would be.
+ */
+void story__map(const struct story_task *task, const struct story_file *file, __u64 vma,
+		__u64 first, __u64 last);
+void story__unmap_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
+		      __u64 first, __u64 last);
+/* A page table entry of that VMA is about to be set; flags: ENTRY_WRITE. */
+void story__mapped(const struct story_task *task, const struct story_file *file, __u64 vma,
+		   __u64 index, __u32 order, __u32 flags);
+/* Write-protected through that VMA alone. */
+void story__mkclean_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
+			__u64 first, __u64 last);
+/* ->iomap_begin's answer to one page's fault, or to a write: bytes from the page on. */
+void story__iomap(const struct story_task *task, const struct story_file *file, __u64 index,
+		  __u64 bytes, __u16 type, __u16 flags);
+/* The mode differs; flags: MODE_*. */
+void story__mode(const struct story_task *task, const struct story_file *file, __u32 old_flags,
+		 __u32 new_flags);
+/* EVENT_ENTRY_LOCK, _UNLOCK, _WAIT or _WAKE (then of waiter). */
+void story__entry_lock(const struct story_task *task, const struct story_file *file,
+		       enum event_type type, __u64 index, const struct story_task *waiter);
+void story__handle(const struct story_task *task, __u32 dev);
+void story__sb(const struct story_task *task, enum event_type type, __u32 dev,
+	       enum sb_operation operation, __s64 result);
+
 /* --- what tasks do -------------------------------------------------------- */
 
 void story__fault_begins(const struct story_task *task, const struct story_file *file,
@@ -140,6 +167,10 @@ void story__fault_write_huge(const struct story_task *task, const struct story_f
 			     __u64 index);
 /* Of a MAP_SYNC mapping: the fault, its fsync, the page made writable. */
 void story__fault_sync(const struct story_task *task, const struct story_file *file, __u64 index);
+
+/* The same, told with its VMA and its page table entry. */
+void story__fault_write_by(const struct story_task *task, const struct story_file *file, __u64 vma,
+			   __u64 index);
 
 /* write(2) of whole pages, and the invalidation in it. */
 void story__write_begins(const struct story_task *task, const struct story_file *file,

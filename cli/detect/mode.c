@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Flips of how a file is accessed: S_DAX, the address space operations (and by
+ * them the journalling of data).
+ *
+ * A flip is seen by comparison: EVENT_MODE says that the inode differs from what
+ * it was at the last record that looks (struct model_inode.checked).  Whatever
+ * began after the flip would have found it first; so an operation that is open
+ * when it is found was open when it happened.
+ *
+ * DX04 flip-while-mapped: S_DAX changed, or the operations of a file in DAX
+ * mode, while a VMA mapped the file: one that is known, or, if an operation
+ * found the flip, any that the inode's i_mmap has (a new VMA would have found
+ * it first).  A file that is never in DAX mode may change its journalling while
+ * it is mapped; ext4 does.  History: D2, D3.
+ *
+ * DX05 flip-without-writeback: dirty DAX entries are left behind by a flip out
+ * of DAX mode; or a flip into DAX mode leaves tagged pages in the page cache.
+ * History: A8.
+ *
+ * DX06 flip-unserialised: a fault, read(2) or write(2) of another task was under
+ * way when the mode changed.  These are told from within the filesystem's own
+ * exclusion (dax_iomap_fault(), dax_iomap_rw()), so no wait for a lock of the
+ * flip can be mistaken for it; or a VMA was added while the flip was under way.
+ * History: D2, seeds of 2017 and 2020.
+ *
+ * DX07 flip-during-writepages: writeback was under way: of DAX entries, or of
+ * the page cache with a journal handle started both before the flip began and
+ * after it.  do_writepages() alone says nothing: ext4_writepages() takes
+ * s_writepages_rwsem only then.  History: D1, D5.
+ *
+ * Windows: of DX04 to DX06 an ioctl in which the mode changed, or that was
+ * refused with EBUSY; of DX07 writeback.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include <utlist.h>
+
+#include "detect/private.h"
+
+/* The ioctl under way that must have changed the mode, or NULL. */
+static struct model_operation *flip_of(const struct model_inode *inode)
+{
+	struct model_operation *operation;
+
+	DL_FOREACH2(inode->open, operation, open_next)
+		if (operation->operation == OPERATION_FILEATTR)
+			return operation;
+	return NULL;
+}
+
+static bool involves_dax(const struct event_mode *record)
+{
+	return (record->old_flags | record->new_flags) & MODE_DAX;
+}
+
+static const char *kind_of(const struct event_mode *record)
+{
+	if ((record->old_flags ^ record->new_flags) & MODE_DAX)
+		return record->new_flags & MODE_DAX ? "into DAX" : "out of DAX";
+	return "operations";
+}
+
+static void report_flip(struct detector *detector, enum rule_index rule,
+			const struct model_inode *inode, const struct event_mode *record,
+			const struct model_operation *other, __u32 other_tid, const char *role,
+			const char *words)
+{
+	const struct model_operation *flip = flip_of(inode);
+	__u64 since = flip ? flip->event : inode->last_event;
+	struct finding *finding;
+	char signature[160];
+
+	snprintf(signature, sizeof(signature), "%s|%s|%s", kind_of(record),
+		 flip ? "fileattr" : "no known operation", role);
+	finding = finding__begin(detector, rule, inode, other ? other->first : 0, 1,
+				 record->header.time, signature);
+	if (!finding)
+		return;
+	snprintf(finding->summary, sizeof(finding->summary), "the mode of the file changed (%s) %s%s%s%s",
+		 kind_of(record), flip ? "in fileattr of " : "", flip ? flip->task->comm : "",
+		 flip ? ", " : "", words);
+	if (flip)
+		finding__actor(finding, detector, flip->task->tid, "fileattr");
+	if (other_tid && (!flip || other_tid != flip->task->tid))
+		finding__actor(finding, detector, other_tid, role);
+	if (!finding->actor_count)
+		finding__actor(finding, detector, record->header.tid, "found it");
+	if (other && other->event < since)
+		since = other->event;
+	finding__history(finding, detector, inode, since);
+	finding__commit(detector, finding);
+}
+
+static void judge_mappings(struct detector *detector, const struct model_inode *inode,
+			   const struct event_mode *record)
+{
+	const struct model_mapping *mapping;
+	const struct model_operation *flip = flip_of(inode);
+	bool known;
+
+	if (!involves_dax(record))
+		return;
+	mapping = model__mapping_of(detector->model, inode, 0, INDEX_MAX);
+	known = mapping && mapping->stamp <= inode->checked;
+	if (known || ((record->new_flags & MODE_MAPPED) && !(record->new_flags & MODE_POLLED))) {
+		if (rule__judges(detector, RULE_FLIP_WHILE_MAPPED))
+			report_flip(detector, RULE_FLIP_WHILE_MAPPED, inode, record, NULL,
+				    known ? mapping->tid : 0, "mmap", "while the file was mapped");
+	} else if (record->new_flags & MODE_MAPPED) {
+		/* Mapped when the poll came by; when it flipped, nobody can say. */
+		detector->coverage[RULE_FLIP_WHILE_MAPPED].unknown++;
+	}
+	if (known && flip && mapping->stamp > flip->stamp &&
+	    rule__judges(detector, RULE_FLIP_UNSERIALISED))
+		report_flip(detector, RULE_FLIP_UNSERIALISED, inode, record, NULL, mapping->tid,
+			    "mmap", "and a mapping was made while that was under way");
+}
+
+static void judge_writeback(struct detector *detector, const struct model_inode *inode,
+			    const struct event_mode *record)
+{
+	const struct model_entry *entry;
+
+	if (!rule__judges(detector, RULE_FLIP_WITHOUT_WRITEBACK))
+		return;
+	if ((record->old_flags & MODE_DAX) && !(record->new_flags & MODE_DAX)) {
+		DL_FOREACH2(inode->dirty, entry, dirty_next) {
+			if (!model__known(detector->model, entry))
+				continue;
+			report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL,
+				    entry->dirtied_by, "write fault",
+				    "and entries that a fault had made dirty were left behind");
+			return;
+		}
+	} else if (!(record->old_flags & MODE_DAX) && (record->new_flags & MODE_DAX) &&
+		   (record->new_flags & MODE_DIRTY) && !(record->new_flags & MODE_POLLED)) {
+		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL, 0,
+			    "page cache", "and pages of the page cache were left dirty");
+	}
+}
+
+static void judge_operations(struct detector *detector, struct model_inode *inode,
+			     const struct event_mode *record)
+{
+	struct model_operation *flip = flip_of(inode), *operation;
+	bool reported = false;
+
+	DL_FOREACH2(inode->open, operation, open_next) {
+		if ((flip && operation->task == flip->task) ||
+		    operation->task->epoch != inode->open->task->epoch)
+			continue;
+		switch (operation->operation) {
+		case OPERATION_FAULT:
+		case OPERATION_READ:
+		case OPERATION_WRITE:
+			if (!reported && rule__judges(detector, RULE_FLIP_UNSERIALISED))
+				report_flip(detector, RULE_FLIP_UNSERIALISED, inode, record,
+					    operation, operation->task->tid,
+					    operation_name(operation->operation),
+					    "while another task accessed it in the old mode");
+			reported = true;
+			break;
+		case OPERATION_WRITEBACK:
+			if (rule__judges(detector, RULE_FLIP_DURING_WRITEPAGES))
+				report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, inode, record,
+					    operation, operation->task->tid, "writepages",
+					    "while its entries were being written back");
+			break;
+		case OPERATION_WRITEPAGES:
+			/* A handle, then a look that found the old mode: it is inside. */
+			if (operation->notes.stamp && operation->notes.stamp <= inode->checked)
+				operation->notes.flags |= NOTE_FLIPPED;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void mode_changed(struct detector *detector, struct model_task *task,
+			 struct model_inode *inode, const struct event_mode *record)
+{
+	struct model_operation *flip = flip_of(inode);
+
+	(void)task;
+	if (flip)
+		flip->notes.flags |= NOTE_FLIPPED;
+	judge_mappings(detector, inode, record);
+	judge_writeback(detector, inode, record);
+	judge_operations(detector, inode, record);
+}
+
+/* A task that is in do_writepages() has begun to write. */
+static void handle_started(struct detector *detector, struct model_task *task,
+			   const struct event_handle *record)
+{
+	struct model_operation *operation = task->depth ? &task->operations[task->depth - 1] : NULL;
+	struct event_mode flip = { .header = record->header };
+
+	if (!operation || operation->operation != OPERATION_WRITEPAGES)
+		return;
+	if (!operation->notes.stamp)
+		operation->notes.stamp = model__stamp(detector->model);
+	if (!(operation->notes.flags & NOTE_FLIPPED))
+		return;
+	operation->notes.flags &= ~NOTE_FLIPPED;
+	if (rule__judges(detector, RULE_FLIP_DURING_WRITEPAGES))
+		report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, operation->inode, &flip, operation,
+			    task->tid, "writepages", "while its pages were being written back");
+}
+
+static void note_rival(struct model_operation *flip, enum operation rival)
+{
+	if (flip->notes.index == OPERATION_NONE)
+		flip->notes.index = rival;
+}
+
+static void operation_begun(struct detector *detector, struct model_operation *operation)
+{
+	struct model_operation *other;
+
+	if (operation->operation == OPERATION_WRITEBACK ||
+	    operation->operation == OPERATION_WRITEPAGES)
+		window__open(detector, operation, RULE_FLIP_DURING_WRITEPAGES);
+	if (operation->operation == OPERATION_FILEATTR) {
+		if (operation->inode->mapping_count)
+			operation->notes.flags |= NOTE_MAPPED;
+		DL_FOREACH2(operation->inode->open, other, open_next)
+			if (other->task != operation->task)
+				note_rival(operation, other->operation);
+		return;
+	}
+	if (operation->inode->open_count < 2)
+		return;
+	other = flip_of(operation->inode);
+	if (other && other->task != operation->task)
+		note_rival(other, operation->operation);
+}
+
+static void file_mapped(struct detector *detector, struct model_task *task,
+			struct model_mapping *mapping)
+{
+	struct model_operation *flip = flip_of(mapping->inode);
+
+	(void)detector;
+	(void)task;
+	if (flip)
+		flip->notes.flags |= NOTE_MAPPED;
+}
+
+/* Whether an ioctl was a flip is known when it is over. */
+static void operation_ended(struct detector *detector, struct model_operation *operation,
+			    __s64 result, __u64 time)
+{
+	(void)time;
+	if (operation->operation != OPERATION_FILEATTR ||
+	    (!(operation->notes.flags & NOTE_FLIPPED) && result != -EBUSY))
+		return;
+	window__open(detector, operation, RULE_FLIP_WHILE_MAPPED);
+	window__open(detector, operation, RULE_FLIP_WITHOUT_WRITEBACK);
+	window__open(detector, operation, RULE_FLIP_UNSERIALISED);
+	if (operation->notes.flags & NOTE_MAPPED)
+		window__contest(detector, operation, RULE_FLIP_WHILE_MAPPED, OPERATION_NONE);
+	if (operation->notes.index != OPERATION_NONE) {
+		window__contest(detector, operation, RULE_FLIP_WITHOUT_WRITEBACK,
+				operation->notes.index);
+		window__contest(detector, operation, RULE_FLIP_UNSERIALISED,
+				operation->notes.index);
+	}
+}
+
+const struct rule_hooks mode_hooks = {
+	.operation_begun = operation_begun,
+	.operation_ended = operation_ended,
+	.mode_changed = mode_changed,
+	.file_mapped = file_mapped,
+	.handle_started = handle_started,
+};
