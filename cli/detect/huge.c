@@ -26,12 +26,30 @@
 #define HUGE_PAGES		(1ULL << HUGE_ORDER)
 #define VM_FAULT_FALLBACK	0x0800	/* enum vm_fault_reason */
 
+#define SMALLEST_PAGE		4096ULL	/* bytes: of any machine that has DAX */
+
+/*
+ * Answers of mapped blocks do not always say what was asked for.  Then an end
+ * within the page is all that can be told; where blocks are pages there is none.
+ */
+static bool is_short(const struct model_operation *fault, const struct event_iomap *record)
+{
+	__u64 end;
+
+	if (__builtin_add_overflow(record->offset, record->length, &end))
+		return false;
+	if (record->wanted)
+		return record->offset > record->position || end <= record->position ||
+		       end - record->position < record->wanted;
+	return record->length < SMALLEST_PAGE ||
+	       (end % SMALLEST_PAGE && end / SMALLEST_PAGE == fault->first);
+}
+
 static void iomap_answered(struct detector *detector, struct model_operation *operation,
 			   const struct event_iomap *record)
 {
 	struct coverage *coverage = &detector->coverage[RULE_SHORT_MAPPING];
 	struct finding *finding;
-	__u64 end;
 
 	if (operation->operation != OPERATION_FAULT || (operation->argument[0] & FAULT_PMD))
 		return;
@@ -39,18 +57,15 @@ static void iomap_answered(struct detector *detector, struct model_operation *op
 	coverage->contested++;		/* it needs no rival */
 	coverage->rivals[OPERATION_FAULT]++;
 	if (!rule__judges(detector, RULE_SHORT_MAPPING) ||
-	    __builtin_add_overflow(record->offset, record->length, &end) ||
-	    (record->offset <= record->position && end > record->position &&
-	     end - record->position >= record->wanted))
+	    !is_short(operation, record))
 		return;
 	finding = finding__begin(detector, RULE_SHORT_MAPPING, operation->inode, operation->first, 1,
 				 record->header.time, "fault");
 	if (!finding)
 		return;
 	snprintf(finding->summary, sizeof(finding->summary),
-		 "a fault of %s[%u] asked for %llu bytes at %llu; the filesystem's answer covers %llu bytes "
-		 "from %llu", operation->task->comm, operation->task->tid,
-		 (unsigned long long)record->wanted, (unsigned long long)record->position,
+		 "a fault of %s[%u] needed page %llu; the filesystem's answer covers %llu bytes from byte %llu on",
+		 operation->task->comm, operation->task->tid, (unsigned long long)operation->first,
 		 (unsigned long long)record->length, (unsigned long long)record->offset);
 	finding__actor(finding, detector, operation->task->tid, "fault");
 	finding__history(finding, detector, operation->inode, operation->event);

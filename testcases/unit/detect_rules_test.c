@@ -752,6 +752,15 @@ static void test_short_answer(void **state)
 	story__iomap(&scene->mapper, &scene->file, 4, 1024, IOMAP_TYPE_MAPPED, 0);
 	story__exit(&scene->mapper, &scene->file, OPERATION_FAULT, FAULT_SIGBUS);
 	assert_contains(the_one(scene, RULE_SHORT_MAPPING)->summary, "1024 bytes");
+	/* It says what was asked for; it begins elsewhere, and ends in the page. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__fault_begins(&scene->mapper, &scene->file, 4, FAULT_WRITE);
+	story__iomap(&scene->mapper, &scene->file, 4, 1024, IOMAP_TYPE_MAPPED, IOMAP_FLAG_NEW);
+	the_one(scene, RULE_SHORT_MAPPING);
+	scene__remake(scene, RULES_ALL, 0);
+	story__fault_begins(&scene->mapper, &scene->file, 4, 0);
+	story__iomap(&scene->mapper, &scene->file, 0, 4 * PAGE + 2048, IOMAP_TYPE_MAPPED, 0);
+	the_one(scene, RULE_SHORT_MAPPING);
 }
 
 static void test_whole_answers_are_silent(void **state)
@@ -759,6 +768,9 @@ static void test_whole_answers_are_silent(void **state)
 	struct scene *scene = *state;
 
 	fault_with_answer(scene, 4, 0, IOMAP_TYPE_MAPPED, 0);
+	story__fault_begins(&scene->mapper, &scene->file, 4, 0);
+	story__iomap(&scene->mapper, &scene->file, 0, 5 * PAGE, IOMAP_TYPE_MAPPED, 0);
+	story__fault_ends(&scene->mapper, &scene->file);
 	/* Too short for a huge page: it falls back. Too short for a write: it asks again. */
 	story__fault_begins(&scene->mapper, &scene->file, 0, FAULT_PMD);
 	story__iomap(&scene->mapper, &scene->file, 0, 1024, IOMAP_TYPE_MAPPED, 0);

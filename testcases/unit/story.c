@@ -329,10 +329,15 @@ void story__iomap(const struct story_task *task, const struct story_file *file, 
 {
 	struct event_iomap record = {
 		.header = HEADER(EVENT_IOMAP, record), .inode = file->id,
-		.position = index * PAGE_BYTES, .wanted = PAGE_BYTES, .offset = index * PAGE_BYTES,
-		.length = bytes, .type = type, .flags = flags,
-		.purpose = flags & IOMAP_FLAG_NEW ? IOMAP_PURPOSE_WRITE : 0,
+		.offset = index * PAGE_BYTES, .length = bytes, .type = type, .flags = flags,
 	};
+
+	/* As the kernel side: of mapped blocks that were there before no more is told. */
+	if (type != IOMAP_TYPE_MAPPED || (flags & IOMAP_FLAG_NEW)) {
+		record.position = index * PAGE_BYTES;
+		record.wanted = PAGE_BYTES;
+		record.purpose = flags & IOMAP_FLAG_NEW ? IOMAP_PURPOSE_WRITE : 0;
+	}
 
 	story__record(task->story, &record.header, task->tid);
 }
