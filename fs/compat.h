@@ -16,10 +16,10 @@
 #include <linux/iomap.h>
 #include <linux/mm.h>
 /* 7.x: named for what it is since the pagevec has gone. */
-#if __has_include(<linux/pagevec.h>)
-#include <linux/pagevec.h>
-#else
+#ifdef REFDAX_HAVE_FOLIO_BATCH
 #include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
 #endif
 #include <linux/posix_acl_xattr.h>
 #include <linux/pagemap.h>
