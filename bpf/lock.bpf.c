@@ -16,6 +16,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 4096);	/* sized by user space: lock_slots + 1 */
 	__type(key, __u32);
 	__type(value, struct lock_task);
@@ -35,6 +36,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, LOCK_MAX_CLASSES);
 	__type(key, __u32);
 	__type(value, struct lock_count);
@@ -396,6 +398,14 @@ static __always_inline void lock__push(void *ctx, struct lock_task *task, struct
 		seen->depth = depth;
 }
 
+/* Is the class, which the caller is part of, still that of the last time? */
+static __always_inline bool lock__same_caller(void *ctx, struct lock_task *task,
+					      struct lock_seen *seen, __u32 epoch)
+{
+	return seen->caller_at && seen->epoch == epoch - 1 && lock_remember &&
+	       lock__read(lock__number(task, (__u64)ctx) + seen->caller_at) == seen->caller;
+}
+
 /* A lock that the task has not seen, or not under what it holds now. */
 static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u64 address,
 					 __u64 key, __u32 how)
@@ -408,8 +418,12 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 	key = lock__number(task, key);
 	address = lock__number(task, address);
 	seen = lock__seen(task, key);
-	if (seen->key != key || seen->epoch != epoch) {
-		class = lock__class(ctx, key, how >> 16 & 0xff);
+	if (seen->key != key || (seen->epoch != epoch && !lock__same_caller(ctx, task, seen, epoch))) {
+		class = lock__class(ctx, key, how >> 16 & 0xff, seen);
+		seen->caller_at = 0;
+		if (seen->caller)
+			seen->caller_at = lock__find_caller(lock__number(task, (__u64)ctx),
+							    seen->caller);
 		/* Where the class is not the memory's alone, it is asked for each time. */
 		if ((class & LOCK_CLASS_PASSING) || !lock_remember)
 			epoch--;
@@ -430,7 +444,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 	class = seen->class;
 	if (!class)
 		return 0;
-	if (!(how & LOCK_TRY) && task->depth)
+	if (!(how & LOCK_TRY) && task->depth && seen->chain[how & 1] != task->chain)
 		lock__wait(ctx, task, address, class, how);
 	if (how & LOCK_MOMENT)
 		return 0;

@@ -34,6 +34,10 @@ struct lock_seen {
 	__u32 depth;	/* locks held then, at most */
 	__s32 stack;	/* where it was taken when its class was looked up */
 	__u32 frame;	/* how deep that was */
+	/* Where the function that takes the lock is part of the class; else 0. */
+	__u64 caller;
+	__u32 caller_at;	/* where its address is, from the program's context on */
+	__u32 reserved;
 };
 
 /*

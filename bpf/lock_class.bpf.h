@@ -99,6 +99,7 @@ struct lock_identity {
 	struct lock_identity_key key;
 	struct lock_cache *cache;
 	__u64 object;		/* address of the object */
+	__u64 caller;		/* what lock__caller() said, if it was asked */
 	struct super_block *sb;
 };
 
@@ -205,6 +206,26 @@ static __noinline __u64 lock__caller(void *ctx, __u64 function)
 	return 0;
 }
 
+#define CALLER_WORDS	32	/* of the trampoline's frame: arguments, and what it saves */
+
+/*
+ * A walk up the stack costs thousands of instructions, and the address that it
+ * comes to is a few words above the context.  Where, depends on the kernel and on
+ * the number of arguments: found once, it is read there from then on.
+ */
+static __noinline __u32 lock__find_caller(__u64 context, __u64 caller)
+{
+	__u64 words[CALLER_WORDS] = {};
+	__u32 i;
+
+	if (!caller || bpf_probe_read_kernel(words, sizeof(words), (void *)context))
+		return 0;
+	for (i = 1; i < CALLER_WORDS; i++)
+		if (words[i] == caller)
+			return i * 8;
+	return 0;
+}
+
 /*
  * Is the object a superblock?  A list_head that is in a list is pointed to by
  * both its neighbours: super_blocks, by s_list.
@@ -270,7 +291,8 @@ static __always_inline bool lock__identify_slab(void *ctx, __u64 address,
 		}
 		identity->key.kind = LOCK_KIND_KMALLOC;
 		identity->key.generation = cache->id;
-		identity->key.base = lock__caller(ctx, bpf_get_func_ip(ctx));
+		identity->caller = lock__caller(ctx, bpf_get_func_ip(ctx));
+		identity->key.base = identity->caller;
 		return true;
 	}
 	identity->key.kind = LOCK_KIND_SLAB;
@@ -367,7 +389,7 @@ static __noinline __u32 lock__new_class(struct lock_identity *identity)
  * LOCK_CLASS_PASSING, another task is about to tell of it.  key: its
  * address, or, of a type that is a class, a number below.
  */
-static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type)
+static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type, struct lock_seen *seen)
 {
 	struct lock_identity identity = {};
 	struct lock_class_value *known;
@@ -385,7 +407,8 @@ static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type)
 		identity.key.generation = lock_modules;
 	} else {
 		identity.key.kind = LOCK_KIND_UNKNOWN;
-		identity.key.base = lock__caller(ctx, bpf_get_func_ip(ctx));
+		identity.caller = lock__caller(ctx, bpf_get_func_ip(ctx));
+		identity.key.base = identity.caller;
 		identity.key.generation = lock_modules;
 	}
 	sb = identity.sb;
@@ -396,6 +419,8 @@ static __noinline __u32 lock__class(void *ctx, __u64 key, __u32 type)
 		class = known->told || !known->id ? known->id : LOCK_CLASS_PASSING;
 	else
 		class = lock__new_class(&identity);
+	if (seen)
+		seen->caller = class & LOCK_CLASS_PASSING ? 0 : identity.caller;
 	if (class && (identity.key.kind == LOCK_KIND_KMALLOC ||
 		      identity.key.kind == LOCK_KIND_UNKNOWN))
 		class |= LOCK_CLASS_PASSING;

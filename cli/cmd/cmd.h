@@ -21,7 +21,7 @@ struct command {
 };
 
 extern const struct command record_command, report_command, monitor_command, check_command,
-			    features_command, version_command, help_command, rules_command;
+			    diff_command, features_command, version_command, help_command, rules_command;
 extern const struct command *const commands[];	/* NULL-terminated */
 
 /* The command of this name, or NULL. */

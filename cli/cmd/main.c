@@ -18,6 +18,7 @@ const struct command *const commands[] = {
 	&report_command,
 	&monitor_command,
 	&check_command,
+	&diff_command,
 	&rules_command,
 	&version_command,
 	&help_command,

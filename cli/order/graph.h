@@ -126,6 +126,13 @@ struct order_edge *order_graph__edge(const struct order_graph *graph,
 				     const struct order_class *from,
 				     const struct order_class *to);
 
+/* The edge between the classes of these labels, as edge of another graph has them, or NULL. */
+struct order_edge *order_graph__counterpart(const struct order_graph *graph,
+					    const struct order_edge *edge);
+
+/* Has the graph each edge of a cycle of another graph, in all its modes? */
+bool order_graph__has_cycle(const struct order_graph *graph, const struct order_cycle *cycle);
+
 const struct order_class *order_graph__classes(const struct order_graph *graph);
 size_t order_graph__class_count(const struct order_graph *graph);
 const struct order_edge *order_graph__edges(const struct order_graph *graph);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #include <bpf/bpf.h>
@@ -182,28 +183,55 @@ double probe_locks__share(const struct probe_locks *locks, double seconds)
 	return traced / (seconds - locks->begun);
 }
 
-/* What tasks have not added up yet is in their places. */
-static int add_tasks(int fd, __u32 slots, struct lock_count *counts)
+/* An array map's values, to read; MAP_FAILED with errno.  Its size comes back too. */
+static void *map_values(struct bpf_map *map, size_t *size)
 {
+	*size = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+	return mmap(NULL, *size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+}
+
+static void add_count(struct lock_count *counts, __u32 class, __u64 acquisitions, __u32 depth)
+{
+	if (!class || class >= LOCK_MAX_CLASSES)
+		return;
+	counts[class].acquisitions += acquisitions;
+	if (depth > counts[class].max_depth)
+		counts[class].max_depth = depth;
+}
+
+static int add_known(struct bpf_map *map, struct lock_count *counts)
+{
+	const struct lock_count *known;
+	size_t size;
+	__u32 class;
+
+	known = map_values(map, &size);
+	if (known == MAP_FAILED)
+		return -errno;
+	for (class = 1; class < LOCK_MAX_CLASSES; class++)
+		add_count(counts, class, known[class].acquisitions, known[class].max_depth);
+	munmap((void *)known, size);
+	return 0;
+}
+
+/* What tasks have not added up yet is in their places. */
+static int add_tasks(struct bpf_map *map, struct lock_count *counts)
+{
+	const struct lock_task *tasks, *task;
 	const struct lock_seen *seen;
-	struct lock_task task;
-	__u32 slot;
+	size_t size;
 	int i;
 
-	for (slot = 0; slot < slots; slot++) {
-		if (bpf_map_lookup_elem(fd, &slot, &task))
-			return -errno;
-		if (!task.owner)
-			continue;
-		for (i = 0; i < LOCK_SEEN_SIZE; i++) {
-			seen = &task.seen[i];
-			if (!seen->class || seen->class >= LOCK_MAX_CLASSES || !seen->count)
-				continue;
-			counts[seen->class].acquisitions += seen->count;
-			if (seen->depth > counts[seen->class].max_depth)
-				counts[seen->class].max_depth = seen->depth;
+	tasks = map_values(map, &size);
+	if (tasks == MAP_FAILED)
+		return -errno;
+	for (task = tasks; task < tasks + bpf_map__max_entries(map); task++)
+		for (i = 0; task->owner && i < LOCK_SEEN_SIZE; i++) {
+			seen = &task->seen[i];
+			if (seen->count)
+				add_count(counts, seen->class, seen->count, seen->depth);
 		}
-	}
+	munmap((void *)tasks, size);
 	return 0;
 }
 
@@ -211,18 +239,15 @@ int probe_locks__counts(struct bpf_object *object,
 			int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
 			void *context)
 {
-	struct bpf_map *tasks = bpf_object__find_map_by_name(object, "lock_tasks");
-	int fd = bpf_object__find_map_fd_by_name(object, "lock_counts"), err = 0;
 	struct lock_count *counts;
 	__u32 id;
+	int err;
 
 	counts = calloc(LOCK_MAX_CLASSES, sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
-	for (id = 1; id < LOCK_MAX_CLASSES && !err; id++)
-		if (bpf_map_lookup_elem(fd, &id, &counts[id]))
-			err = -errno;
-	err = err ?: add_tasks(bpf_map__fd(tasks), bpf_map__max_entries(tasks), counts);
+	err = add_known(bpf_object__find_map_by_name(object, "lock_counts"), counts);
+	err = err ?: add_tasks(bpf_object__find_map_by_name(object, "lock_tasks"), counts);
 	for (id = 1; id < LOCK_MAX_CLASSES && err >= 0; id++)
 		if (counts[id].acquisitions)
 			err = visit(context, id, counts[id].acquisitions, counts[id].max_depth);

@@ -225,6 +225,26 @@ static int attach(struct probe *probe, struct btf *btf, const struct probe_optio
 	return 0;
 }
 
+/* What the verifier had to look at, with -v -v: it is what loading takes its time for. */
+static void tell_cost(const struct probe *probe)
+{
+	struct bpf_program *program;
+	struct bpf_prog_info info;
+	__u32 length;
+
+	if (log_verbosity < 2)
+		return;
+	bpf_object__for_each_program(program, probe->object) {
+		memset(&info, 0, sizeof(info));
+		length = sizeof(info);
+		if (bpf_program__fd(program) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			continue;
+		log_verbose(2, "%s: the verifier processed %u instructions",
+			    bpf_program__name(program), info.verified_insns);
+	}
+}
+
 /* Load and attach once; as attach(). */
 static int try_ways(struct probe *probe, struct btf *btf,
 		    const struct probe_options *options)
@@ -251,6 +271,7 @@ static int try_ways(struct probe *probe, struct btf *btf,
 		give_up_way(probe, observed, btf, options, refused_program, -err);
 		return 1;
 	}
+	tell_cost(probe);
 	err = fill_devices(probe, options);
 	return err ?: attach(probe, btf, options);
 }

@@ -47,8 +47,8 @@ static void print_stack(FILE *file, const struct model *model, __s32 id)
 }
 
 /* Who held which lock and waited for which, where. */
-static void print_sight(FILE *file, const struct model *model, const struct order_class *from,
-			const struct order_class *to, const struct order_sight *sight)
+void report__sight(FILE *file, const struct model *model, const struct order_class *from,
+		   const struct order_class *to, const struct order_sight *sight)
 {
 	char line[2 * ORDER_LABEL_LENGTH + 128];
 
@@ -65,7 +65,7 @@ static void print_sight(FILE *file, const struct model *model, const struct orde
 	print_stack(file, model, sight->to_stack);
 }
 
-static void print_cycle(FILE *file, const struct model *model, const struct order_cycle *cycle)
+void report__cycle(FILE *file, const struct model *model, const struct order_cycle *cycle)
 {
 	const struct order_edge *edge;
 	char head[ORDER_LABEL_LENGTH + 16];
@@ -86,7 +86,7 @@ static void print_cycle(FILE *file, const struct model *model, const struct orde
 		fputs(" -> ", file);
 		report__put(file, edge->to->label, 34);
 		fputc('\n', file);
-		print_sight(file, model, edge->from, edge->to, &edge->first);
+		report__sight(file, model, edge->from, edge->to, &edge->first);
 	}
 }
 
@@ -98,10 +98,10 @@ void report__lock_finding(FILE *file, const struct detector *detector,
 
 	if (finding->cycle) {
 		fputs("\n  The chain:\n", file);
-		print_cycle(file, model, finding->cycle);
+		report__cycle(file, model, finding->cycle);
 	} else if (finding->edge) {
 		fputc('\n', file);
-		print_sight(file, model, finding->edge->from, finding->edge->to, &finding->sight);
+		report__sight(file, model, finding->edge->from, finding->edge->to, &finding->sight);
 	} else if (finding->class) {
 		fputs("\n  It was taken at\n", file);
 		print_stack(file, model, finding->sight.from_stack);
@@ -226,7 +226,7 @@ void report__locks(FILE *file, const struct detector *detector)
 	}
 	for (cycle = order_graph__cycles(graph); cycle; cycle = cycle->next) {
 		fprintf(file, "CYCLE %u\n", ++number);
-		print_cycle(file, detector__model(detector), cycle);
+		report__cycle(file, detector__model(detector), cycle);
 		fputc('\n', file);
 	}
 	print_classes(file, graph);

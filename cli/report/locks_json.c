@@ -39,11 +39,18 @@ static void write_sight(struct json *json, const struct model *model,
 static void write_edge(struct json *json, const struct model *model, const char *type,
 		       const struct order_edge *edge, const struct order_sight *sight)
 {
-	char text[16];
-
 	json__object(json, NULL);
 	if (type)
 		json__string(json, "type", type);
+	report__edge_json(json, model, edge, sight);
+	json__end_object(json);
+}
+
+void report__edge_json(struct json *json, const struct model *model,
+		       const struct order_edge *edge, const struct order_sight *sight)
+{
+	char text[16];
+
 	json__string(json, "from", edge->from->name);
 	json__string(json, "from_class", edge->from->label);
 	json__string(json, "to", edge->to->name);
@@ -54,7 +61,6 @@ static void write_edge(struct json *json, const struct model *model, const char 
 	json__bool(json, "in_cycle", edge->in_cycle);
 	json__bool(json, "against_ranks", edge->against_ranks);
 	write_sight(json, model, sight);
-	json__end_object(json);
 }
 
 static void write_class(struct json *json, const struct order_class *class)
@@ -73,6 +79,17 @@ static void write_class(struct json *json, const struct order_class *class)
 	json__line(json);
 }
 
+void report__cycle_json(struct json *json, const struct order_cycle *cycle)
+{
+	unsigned int i;
+
+	json__array(json, "classes");
+	for (i = 0; i < cycle->length; i++)
+		json__string(json, NULL, cycle->edges[i]->from->label);
+	json__end_array(json);
+	json__bool(json, "cut", cycle->cut);
+}
+
 void report__locks_json(FILE *file, const struct detector *detector)
 {
 	const struct order_stream *stream = detector__order(detector);
@@ -83,7 +100,6 @@ void report__locks_json(FILE *file, const struct detector *detector)
 	const struct order_class *class;
 	const struct order_edge *edge;
 	struct json json;
-	unsigned int i;
 
 	json__init(&json, file);
 	for (class = order_graph__classes(graph); class; class = class->next)
@@ -95,11 +111,7 @@ void report__locks_json(FILE *file, const struct detector *detector)
 	for (cycle = order_graph__cycles(graph); cycle; cycle = cycle->next) {
 		json__object(&json, NULL);
 		json__string(&json, "type", "cycle");
-		json__array(&json, "classes");
-		for (i = 0; i < cycle->length; i++)
-			json__string(&json, NULL, cycle->edges[i]->from->label);
-		json__end_array(&json);
-		json__bool(&json, "cut", cycle->cut);
+		report__cycle_json(&json, cycle);
 		json__end_object(&json);
 		json__line(&json);
 	}

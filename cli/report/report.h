@@ -36,6 +36,23 @@ extern const struct report_format report_json;
 /* The lock-order graph as dot(1) reads it; ranks (NULL: none) become layers. */
 void report__dot(FILE *file, const struct order_graph *graph, const struct ranks *ranks);
 
+/* What two streams do not share: how much there is of each. */
+struct report_difference {
+	size_t new_edges, gone_edges;
+	size_t changed_edges;		/* seen in other modes */
+	size_t new_cycles, gone_cycles;
+	size_t new_findings, gone_findings;	/* that are not cycles, by fingerprint */
+};
+
+/*
+ * Write what after has and before has not, and the other way round.  after may
+ * be the same as before.
+ */
+void report__diff(FILE *file, const struct detector *before, const struct detector *after,
+		  struct report_difference *difference);
+void report__diff_json(FILE *file, const struct detector *before, const struct detector *after,
+		       struct report_difference *difference);
+
 /* Inside of report/: what findings on locks have instead of pages and events. */
 struct json;
 void report__locks(FILE *file, const struct detector *detector);
@@ -44,6 +61,13 @@ void report__lock_finding(FILE *file, const struct detector *detector,
 			  const struct finding *finding);
 void report__lock_finding_json(struct json *json, const struct detector *detector,
 			       const struct finding *finding);
+
+void report__sight(FILE *file, const struct model *model, const struct order_class *from,
+		   const struct order_class *to, const struct order_sight *sight);
+void report__cycle(FILE *file, const struct model *model, const struct order_cycle *cycle);
+void report__edge_json(struct json *json, const struct model *model,
+		       const struct order_edge *edge, const struct order_sight *sight);
+void report__cycle_json(struct json *json, const struct order_cycle *cycle);
 
 /*
  * What happened, in words, for one line: "write(2) 4096 bytes at 0".  Returns

@@ -15,7 +15,7 @@
 O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
-	detect_sync detect_locks detect_rules common cli_report cli_check cli_error order
+	detect_sync detect_locks detect_rules common cli_report cli_check cli_error cli_locks order
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -46,6 +46,10 @@ UNIT_SRC_cli_error := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_error := $(UNIT_PROGRAM)
 UNIT_CFLAGS_cli_error := $(UNIT_CFLAGS_cli_report)
 UNIT_LIBS_cli_error := -ljson-c
+UNIT_SRC_cli_locks := $(UNIT_SRC_cli_report)
+UNIT_DEP_cli_locks := $(UNIT_PROGRAM)
+UNIT_CFLAGS_cli_locks := $(UNIT_CFLAGS_cli_report)
+UNIT_LIBS_cli_locks := -ljson-c
 
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
 FUZZ_TESTS := trace model

@@ -64,6 +64,8 @@ static void write_facts(struct trace_writer *writer, const struct story_recordin
 	trace_writer__fact(writer, TRACE_KEY_VERSION, "0.1.0");
 	trace_writer__fact(writer, TRACE_KEY_KERNEL, "6.1.0-story");
 	trace_writer__fact(writer, TRACE_KEY_MACHINE, "x86_64");
+	if (recording->locks)
+		trace_writer__fact(writer, TRACE_KEY_LOCKS, recording->locks);
 	for (i = 0; i < OBSERVED_COUNT; i++) {
 		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
 		trace_writer__fact(writer, key, recording->missing & OBSERVED_BIT(i) ?

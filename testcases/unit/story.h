@@ -58,10 +58,11 @@ void story__tell(struct story *story, struct model *model);
 /*
  * Write them to a trace file at path.  missing: OBSERVED_BIT()s that were not
  * observed; command_status: of the traced command, NULL: none was; lost: what
- * the end block says.
+ * the end block says; locks: the setting of --locks, NULL: none is noted.
  */
 struct story_recording {
 	__u64 missing;
+	const char *locks;
 	const char *command_status;
 	__u64 lost;
 };
