@@ -134,7 +134,7 @@ static __always_inline void lock__flush(struct lock_seen *seen)
 	seen->count = 0;
 }
 
-static __noinline int lock__take_place(struct lock_task *task, __u64 owner)
+__noinline int lock__take_place(struct lock_task *task, __u64 owner)
 {
 	int i;
 
@@ -229,8 +229,11 @@ static __always_inline bool lock__is_held(const struct lock_held *held, struct t
 	}
 }
 
-/* Take a lock out of the middle, and make the chain of those above anew. */
-static __noinline int lock__remove(struct lock_task *task, __u32 at)
+/*
+ * Take a lock out of the middle, and make the chain of those above anew.  Not
+ * static: so it is verified once, for any argument, not at each call.
+ */
+__noinline int lock__remove(struct lock_task *task, __u32 at)
 {
 	struct lock_held *held;
 	__u64 chain;
@@ -314,43 +317,57 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	return 0;
 }
 
+/* What is waited for, on its way through the locks that are held. */
+struct lock_waiting {
+	void *ctx;
+	struct lock_task *task;
+	__u64 address;
+	__u32 class, how;
+	__u32 depth;
+	__u32 connected;	/* those below have an edge to one that has one */
+};
+
+/* The next older one.  1: that is all. */
+static long lock__wait_one(__u32 i, void *context)
+{
+	struct lock_waiting *waiting = context;
+	struct lock_task *task = waiting->task;
+	__u32 at = waiting->depth - 1 - i, how = waiting->how;
+	struct lock_held *held;
+	bool same;
+
+	if (at >= LOCK_HELD_MAX)
+		return 1;
+	held = &task->held[at];
+	same = held->address == waiting->address;
+	if (how & LOCK_IN_HANDLE ? held->type != LOCK_HANDLE : waiting->connected && !same)
+		return 0;
+	if (same)
+		how |= LOCK_EDGE_SAME << 24;
+	if (lock__edge(waiting->ctx, task, at, waiting->class, how))
+		lock__remove(task, at);
+	else if (!same && !held->trylock)
+		waiting->connected = true;
+	return 0;
+}
+
 /*
  * What is waited for while locks are held.  From the newest down to the first
  * that was itself waited for: those below have an edge to it, and so to this one
- * (check_prevs_add() of lockdep).
+ * (check_prevs_add() of lockdep).  bpf_loop(), since the verifier would follow
+ * each way through each round of a loop.
  */
 static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 address, __u32 class,
 				 __u32 how)
 {
-	bool connected = false;
-	struct lock_held *held;
-	__u32 i, at, depth;
+	struct lock_waiting waiting = {
+		.ctx = ctx, .task = task, .address = address, .class = class, .how = how,
+	};
 
 	if (!task)
 		return 0;
-	depth = task->depth;
-	for (i = 0; i < LOCK_HELD_MAX; i++) {
-		at = depth - 1 - i;
-		if (at >= LOCK_HELD_MAX)
-			break;
-		held = &task->held[at];
-		if (how & LOCK_IN_HANDLE) {
-			if (held->type == LOCK_HANDLE)
-				lock__edge(ctx, task, at, class, how);
-			continue;
-		}
-		if (held->address == address) {
-			if (lock__edge(ctx, task, at, class, how | LOCK_EDGE_SAME << 24))
-				lock__remove(task, at);
-			continue;
-		}
-		if (connected)
-			continue;
-		if (lock__edge(ctx, task, at, class, how))
-			lock__remove(task, at);
-		else if (!held->trylock)
-			connected = true;
-	}
+	waiting.depth = task->depth;
+	bpf_loop(LOCK_HELD_MAX, lock__wait_one, &waiting, 0);
 	return 0;
 }
 

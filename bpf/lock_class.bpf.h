@@ -142,28 +142,43 @@ static __always_inline bool lock__is_slab(struct page *page)
 	return false;
 }
 
-/*
- * The offset of the inode in an object, or -1.  A struct inode knows itself:
- * inode->i_data.host == inode from inode_init_always() on.
- */
-static __noinline __s32 lock__find_inode(struct lock_scratch *scratch, __u64 object, __u32 size)
+/* A struct inode that is looked for in a copy of an object. */
+struct lock_inode_search {
+	struct lock_scratch *scratch;
+	__u64 object;
+	__u32 size;		/* bytes of the object */
+	__s32 offset;		/* of the inode, or -1 */
+};
+
+/* inode->i_data.host == inode from inode_init_always() on. */
+static long lock__find_inode_at(__u32 i, void *context)
 {
+	struct lock_inode_search *search = context;
 	__u32 host = bpf_core_field_offset(struct inode, i_data) +
 		     bpf_core_field_offset(struct address_space, host);
-	__u32 offset, at;
+	__u32 at = i + host / 8;
+
+	if (at >= LOCK_OBJECT_MAX / 8 || at * 8 + 8 > search->size)
+		return 1;
+	if (search->scratch->words[at] != search->object + i * 8)
+		return 0;
+	search->offset = i * 8;
+	return 1;
+}
+
+/* The offset of the inode in an object, or -1.  A struct inode knows itself. */
+static __noinline __s32 lock__find_inode(struct lock_scratch *scratch, __u64 object, __u32 size)
+{
+	struct lock_inode_search search = {
+		.scratch = scratch, .object = object, .size = size, .offset = -1,
+	};
 
 	if (!scratch || size < bpf_core_type_size(struct inode) || size > LOCK_OBJECT_MAX)
 		return -1;
 	if (bpf_probe_read_kernel(scratch->words, size & (LOCK_OBJECT_MAX * 2 - 1), (void *)object))
 		return -1;
-	for (offset = 0; offset < LOCK_OBJECT_MAX; offset += 8) {
-		at = (offset + host) / 8;
-		if (at >= LOCK_OBJECT_MAX / 8 || offset + host + 8 > size)
-			return -1;
-		if (scratch->words[at] == object + offset)
-			return offset;
-	}
-	return -1;
+	bpf_loop(LOCK_OBJECT_MAX / 8, lock__find_inode_at, &search, 0);
+	return search.offset;
 }
 
 static __noinline struct lock_cache *lock__new_cache(__u64 address, __u64 object)
