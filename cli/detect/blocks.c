@@ -13,8 +13,8 @@
  *  - its page table entry was set after the operation's last unmap, and its
  *    entry deleted after that: nothing unmaps the page any more.
  * The last part of an operation, after it has let the lock go, is why a fault
- * that allocates is no finding.  The first and last page of a punch may be
- * freed in part; they are left out.  History: B10, B12, B13.
+ * that allocates is no finding.  The first and last page of a punch that is not
+ * of whole pages are freed in part; they are left out.  History: B10, B12, B13.
  *
  * DX09 stale-mapping-after-write: write(2) of a page has returned, and the
  * entry is still that of a hole; or the hole's entry was removed by the write
@@ -95,6 +95,15 @@ static void iomap_answered(struct detector *detector, struct model_operation *op
 
 /* --- DX08 ----------------------------------------------------------------- */
 
+#define PAGE_BYTES	4096ULL	/* as of all that has huge entries in the model */
+
+/* A punch of whole pages; else it frees a part of the first, or of the last. */
+static bool is_aligned(const struct model_operation *operation)
+{
+	return operation->argument[1] / PAGE_BYTES == operation->last - operation->first + 1 &&
+	       !(operation->argument[1] % PAGE_BYTES);
+}
+
 /* Whole pages of it, whatever its ends are. */
 static bool frees_wholly(const struct model_operation *operation, __u64 index, __u32 order)
 {
@@ -102,7 +111,7 @@ static bool frees_wholly(const struct model_operation *operation, __u64 index, _
 
 	if (operation__effect(operation, index, end) != REMOVAL_FREED)
 		return false;
-	return operation->operation == OPERATION_SETSIZE ||
+	return operation->operation == OPERATION_SETSIZE || is_aligned(operation) ||
 	       (index > operation->first && end < operation->last);
 }
 

@@ -435,6 +435,19 @@ static void test_fault_before_freeing(void **state)
 	the_one(scene, RULE_FAULT_MAPS_FREED);
 }
 
+/* A punch of one whole page. */
+static void test_fault_in_punch_of_a_page(void **state)
+{
+	struct scene *scene = *state;
+
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 4, 4);
+	story__truncate_begins(&scene->writer, &scene->file, 4, 4);
+	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
+	fault_with_answer(scene, 4, 0, IOMAP_TYPE_MAPPED, 0);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	the_one(scene, RULE_FAULT_MAPS_FREED);
+}
+
 /* ->iomap_begin before, the insertion after: the fault had no lock. */
 static void test_fault_across_truncation(void **state)
 {
@@ -484,10 +497,16 @@ static void test_faults_beside_freeing_are_silent(void **state)
 	fault_with_answer(scene, 4, 0, IOMAP_TYPE_HOLE, 0);
 	fault_with_answer(scene, 5, FAULT_WRITE, IOMAP_TYPE_MAPPED, IOMAP_FLAG_NEW);
 	fault_with_answer(scene, 5, 0, IOMAP_TYPE_MAPPED, 0);
-	/* Pages of which the punch frees a part, and others. */
+	fault_with_answer(scene, 20, 0, IOMAP_TYPE_MAPPED, 0);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	/* Pages of which the punch frees a part: 7 pages' worth in 8. */
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_FALLOCATE, .first = 2, .last = 9,
+		.argument = { PUNCH, 7 * PAGE } });
+	story__truncate_begins(&scene->writer, &scene->file, 2, 9);
+	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
 	fault_with_answer(scene, 2, 0, IOMAP_TYPE_MAPPED, 0);
 	fault_with_answer(scene, 9, 0, IOMAP_TYPE_MAPPED, 0);
-	fault_with_answer(scene, 20, 0, IOMAP_TYPE_MAPPED, 0);
 	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
 	/* It failed: nothing was freed. */
 	punch_page_cache(scene);
@@ -896,6 +915,7 @@ int main(void)
 		SCENE_TEST(test_polled_flip_is_unknown),
 		SCENE_TEST(test_fault_in_truncation),
 		SCENE_TEST(test_fault_before_freeing),
+		SCENE_TEST(test_fault_in_punch_of_a_page),
 		SCENE_TEST(test_fault_across_truncation),
 		SCENE_TEST(test_page_table_outlives_block),
 		SCENE_TEST(test_faults_beside_freeing_are_silent),
