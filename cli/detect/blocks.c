@@ -17,7 +17,7 @@
  * of whole pages are freed in part; they are left out.  History: B10, B12, B13.
  *
  * DX09 stale-mapping-after-write: write(2) of a page has returned, and the
- * entry is still that of a hole; or the hole's entry was removed by the write
+ * entry is still that of a hole that was not unmapped; or the hole's entry was removed by the write
  * and its page tables were not cleared, while somebody maps it; or a fault that
  * began before the write ended installs the hole afterwards.  The entry's lock
  * excludes all three, as does invalidate_inode_pages2_range()'s last step.
@@ -204,12 +204,34 @@ static void suspect_mapping(struct detector *detector, struct model_task *task,
 			entry->key.index, entry->inserted_event ?: freeing->event, 0, 0);
 }
 
+/* The holes of the range: nobody sees their page any more, even if their entries stay. */
+static void unmap_holes(struct model *model, struct model_inode *inode, __u64 first, __u64 last)
+{
+	struct model_entry *entry;
+	__u64 index, pages;
+
+	if (last - first < inode->entry_count) {
+		for (index = first, pages = last - first + 1; pages; index++, pages--) {
+			entry = model__entry(model, inode, index);
+			if (entry && entry->state == ENTRY_HOLE)
+				entry->unmapped = model__stamp(model);
+		}
+		return;
+	}
+	DL_FOREACH(inode->entries, entry)
+		if (entry->state == ENTRY_HOLE && entry->key.index <= last &&
+		    entry->key.index + (1ULL << entry->order) > first)
+			entry->unmapped = model__stamp(model);
+}
+
 static void range_unmapped(struct detector *detector, struct model_task *task,
 			   struct model_inode *inode, const struct event_range *record)
 {
 	struct model_operation *operation;
 	unsigned int i;
 
+	if (inode->hole_count && record->first <= record->last)
+		unmap_holes(detector->model, inode, record->first, record->last);
 	for (i = 0; i < task->depth; i++) {
 		operation = &task->operations[i];
 		if (operation->inode != inode)
@@ -302,10 +324,21 @@ static bool fault_within(const struct model_entry *hole)
 	return false;
 }
 
+/*
+ * An entry that stays is none of a page that does: 6.1's dax_insert_entry() tags
+ * holes' entries dirty, and __dax_invalidate_entry() spares what is dirty, but
+ * invalidate_inode_pages2_range() unmaps them all the same.
+ */
+static bool is_unmapped(const struct model_entry *hole)
+{
+	return hole->unmapped > hole->inserted && hole->unmapped > hole->mapped;
+}
+
 static void check_hole(struct detector *detector, const struct model_operation *write,
 		       const struct model_entry *entry, __u64 index, __u64 time)
 {
 	if (entry->state != ENTRY_HOLE || !model__known(detector->model, entry) ||
+	    is_unmapped(entry) ||
 	    (entry->order && fault_within(entry)))
 		return;
 	report_stale(detector, write, model__task(detector->model, entry->inserted_by), index,

@@ -134,11 +134,8 @@ struct detector_options {
 
 /* All rules; those that are judged if none is named. */
 #define RULES_ALL	((1U << RULE_COUNT) - 1)
-/*
- * Those that are asked for by name: DX17 is an assertion; DX09 takes a hole's entry that stays
- * for a page that stays mapped, which is wrong where invalidation keeps such entries (6.1).
- */
-#define RULES_DEFAULT	(RULES_ALL & ~(1U << RULE_HUGE_FALLBACK | 1U << RULE_STALE_MAPPING))
+/* DX17 is an assertion, asked for by name. */
+#define RULES_DEFAULT	(RULES_ALL & ~(1U << RULE_HUGE_FALLBACK))
 
 /* Those that nothing can be said of without the locks. */
 #define RULES_OF_LOCKS	(1U << RULE_LOCK_ORDER | 1U << RULE_SELF_DEADLOCK | \

@@ -129,6 +129,7 @@ struct model_entry {
 	struct model_writer writers[ENTRY_WRITERS];
 	__u64 inserted;				/* stamp of the record that put it there; 0: unknown */
 	__u64 mapped;				/* stamp of the newest EVENT_MAPPED */
+	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
 	__u32 mapped_by;			/* tid of its task */
 	__u32 inserted_by;			/* tid */
 	__u64 inserted_event;			/* its number in the history */

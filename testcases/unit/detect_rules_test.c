@@ -545,6 +545,30 @@ static void test_hole_survives_write(void **state)
 	assert_coverage(scene, RULE_STALE_MAPPING, 1, 1, 0);
 }
 
+/* As on 6.1: the entries carry the dirty tag, and stay. */
+static void test_unmapped_hole_is_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_read_hole(&scene->mapper, &scene->file, 4);
+	story__fault_read_hole(&scene->mapper, &scene->file, 9);
+	begin_allocating_write(scene, 4, 6);
+	story__invalidate_begins(&scene->writer, &scene->file, 4, 6);
+	story__unmap(&scene->writer, &scene->file, 4, 6);
+	story__invalidate_ends(&scene->writer, &scene->file);
+	story__invalidate_begins(&scene->writer, &scene->file, 7, 9);
+	story__unmap(&scene->writer, &scene->file, 7, 9);
+	story__invalidate_ends(&scene->writer, &scene->file);
+	story__write_ends(&scene->writer, &scene->file, 6);
+	assert_silent(scene);
+	/* And mapped again, while no block is written to. */
+	story__fault_read_hole(&scene->mapper, &scene->file, 4);
+	begin_allocating_write(scene, 4, 1);
+	story__write_ends(&scene->writer, &scene->file, 1);
+	the_one(scene, RULE_STALE_MAPPING);
+}
+
 static void test_write_does_not_invalidate(void **state)
 {
 	struct scene *scene = *state;
@@ -922,6 +946,7 @@ int main(void)
 		SCENE_TEST(test_hole_survives_write),
 		SCENE_TEST(test_write_does_not_invalidate),
 		SCENE_TEST(test_hole_is_not_unmapped),
+		SCENE_TEST(test_unmapped_hole_is_silent),
 		SCENE_TEST(test_stale_answer_is_installed_after_write),
 		SCENE_TEST(test_right_writes_are_silent),
 		SCENE_TEST(test_doubtful_huge_hole_is_silent),
