@@ -460,6 +460,11 @@ struct event_lock_class {
 #define LOCK_EDGE_SAME		0x1	/* both are one and the same lock */
 #define LOCK_EDGE_FROM_EARLIER	0x2	/* from_stack: of an earlier time this task took it */
 #define LOCK_EDGE_FROM_TRYLOCK	0x4	/* the first was taken by a trylock */
+/*
+ * The first is held by readers, and the kernel does not tell whether this task
+ * is one of them: true unless a release was missed (event_lock_loss.missed).
+ */
+#define LOCK_EDGE_UNSURE	0x8
 
 /*
  * A task that holds one lock waits for another, and such a pair was not seen

@@ -67,6 +67,7 @@ __u32 lock_epoch;
 #define LOCK_TRY	0x100	/* it did not wait: no edge to it */
 #define LOCK_MOMENT	0x200	/* waited for, and then not held */
 #define LOCK_IN_HANDLE	0x400	/* of interest inside of a jbd2 handle only */
+#define LOCK_GOT	0x800	/* it has been got, so nothing that excludes it is held */
 #define LOCK_MODE(how)	((how) & 0xff)
 
 static __always_inline void lock_lost(__u64 *counter)
@@ -204,28 +205,36 @@ static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u6
 	return &task->seen[(low >> 3 ^ low >> 8 ^ low >> 13) & (LOCK_SEEN_SIZE - 1)];
 }
 
+enum lock_holding { LOCK_NOT_HELD, LOCK_IS_HELD, LOCK_MAY_BE_HELD };
+
 /*
  * Is the lock still held?  A program that the kernel skipped (recursion), or an
  * owner that is another task by now, would make edges of a lock that is long
  * released.  Asked before an edge is believed, not at each lock.
  */
-static __always_inline bool lock__is_held(const struct lock_held *held, struct task_struct *task)
+static __always_inline enum lock_holding lock__is_held(const struct lock_held *held,
+							struct task_struct *task)
 {
 	__u64 owner, count;
 
 	switch (held->type) {
 	case LOCK_MUTEX:
 		owner = lock__read(held->address + bpf_core_field_offset(struct mutex, owner));
-		return (owner & ~7ULL) == (__u64)task;
+		return (owner & ~7ULL) == (__u64)task ? LOCK_IS_HELD : LOCK_NOT_HELD;
 	case LOCK_RWSEM:
 		owner = lock__read(held->address + bpf_core_field_offset(struct rw_semaphore, owner));
-		if ((owner & ~7ULL) == (__u64)task)
-			return true;
-		/* Of several readers, owner names the last to come. */
+		if (held->mode == LOCK_MODE_WRITE)
+			return (owner & ~7ULL) == (__u64)task ? LOCK_IS_HELD : LOCK_NOT_HELD;
+		/* RWSEM_WRITER_LOCKED, and the readers above RWSEM_FLAG_READFAIL's other bits. */
 		count = lock__read(held->address + bpf_core_field_offset(struct rw_semaphore, count));
-		return held->mode == LOCK_MODE_READ && !(count & 1) && count >> 8;
+		if ((count & 1) || !(count >> 8))
+			return LOCK_NOT_HELD;
+		/* Of several readers, owner names the last to come, and stays when it goes. */
+		if ((owner & ~7ULL) == (__u64)task && count >> 8 == 1)
+			return LOCK_IS_HELD;
+		return LOCK_MAY_BE_HELD;
 	default:
-		return true;
+		return LOCK_IS_HELD;
 	}
 }
 
@@ -259,9 +268,15 @@ __noinline int lock__remove(struct lock_task *task, __u32 at)
 	return 0;
 }
 
+enum edge_state {
+	EDGE_IS_KNOWN,
+	EDGE_IS_NONE,		/* the first is no longer held */
+	EDGE_IS_UNSURE,		/* to be asked for again */
+};
+
 /*
  * One edge, from the lock at this place to class: tell of it if it is not known.
- * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  1: the first is no longer held.
+ * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  Returns enum edge_state.
  */
 static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __u32 class,
 				 __u32 how)
@@ -270,7 +285,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	struct lock_edge_key key = {};
 	struct lock_held *held;
 	struct lock_seen *seen;
-	__u8 one = 1;
+	__u8 holding, *told;
 
 	if (!task || at >= LOCK_HELD_MAX)
 		return 0;
@@ -280,29 +295,34 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	key.from_mode = held->mode;
 	key.to_mode = LOCK_MODE(how);
 	key.flags = how >> 24;
-	if (bpf_map_lookup_elem(&lock_edges, &key))
-		return 0;
-	if (!lock__is_held(held, bpf_get_current_task_btf())) {
+	told = bpf_map_lookup_elem(&lock_edges, &key);
+	if (told && *told == LOCK_IS_HELD)
+		return EDGE_IS_KNOWN;
+	holding = lock__is_held(held, bpf_get_current_task_btf());
+	if (holding == LOCK_NOT_HELD) {
 		lock_lost(&lock_stale);
-		return 1;
+		return EDGE_IS_NONE;
 	}
-	if (bpf_map_update_elem(&lock_edges, &key, &one, BPF_NOEXIST)) {
+	if (told && holding == LOCK_MAY_BE_HELD)
+		return EDGE_IS_UNSURE;
+	if (bpf_map_update_elem(&lock_edges, &key, &holding, told ? BPF_EXIST : BPF_NOEXIST)) {
 		/* Told of by another task just now, or there is no room. */
 		if (!bpf_map_lookup_elem(&lock_edges, &key))
 			lock_lost(&lock_room);
-		return 0;
+		return EDGE_IS_KNOWN;
 	}
 	task__announce();
 	record = record__reserve(sizeof(*record), EVENT_LOCK_EDGE);
 	if (!record) {
 		bpf_map_delete_elem(&lock_edges, &key);
-		return 0;
+		return EDGE_IS_KNOWN;
 	}
 	record->from = key.from;
 	record->to = key.to;
 	record->from_mode = key.from_mode;
 	record->to_mode = key.to_mode;
-	record->flags = key.flags | (held->trylock ? LOCK_EDGE_FROM_TRYLOCK : 0);
+	record->flags = key.flags | (held->trylock ? LOCK_EDGE_FROM_TRYLOCK : 0) |
+			(holding == LOCK_MAY_BE_HELD ? LOCK_EDGE_UNSURE : 0);
 	record->depth = task->depth;
 	record->from_stack = -1;
 	record->reserved = 0;
@@ -314,7 +334,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	}
 	record->to_stack = bpf_get_stackid(ctx, &stacks, 0);
 	record__submit(record);
-	return 0;
+	return holding == LOCK_IS_HELD ? EDGE_IS_KNOWN : EDGE_IS_UNSURE;
 }
 
 /* What is waited for, on its way through the locks that are held. */
@@ -325,6 +345,7 @@ struct lock_waiting {
 	__u32 class, how;
 	__u32 depth;
 	__u32 connected;	/* those below have an edge to one that has one */
+	__u32 unsure;		/* an edge is not certain yet */
 };
 
 /* The next older one.  1: that is all. */
@@ -342,12 +363,26 @@ static long lock__wait_one(__u32 i, void *context)
 	same = held->address == waiting->address;
 	if (how & LOCK_IN_HANDLE ? held->type != LOCK_HANDLE : waiting->connected && !same)
 		return 0;
+	if (same && how & LOCK_GOT &&
+	    (held->mode == LOCK_MODE_WRITE || LOCK_MODE(how) == LOCK_MODE_WRITE)) {
+		/* Its release was not seen. Its owner would not tell: the task has it again. */
+		lock_lost(&lock_stale);
+		lock__remove(task, at);
+		return 0;
+	}
 	if (same)
 		how |= LOCK_EDGE_SAME << 24;
-	if (lock__edge(waiting->ctx, task, at, waiting->class, how))
+	switch (lock__edge(waiting->ctx, task, at, waiting->class, how)) {
+	case EDGE_IS_NONE:
 		lock__remove(task, at);
-	else if (!same && !held->trylock)
-		waiting->connected = true;
+		break;
+	case EDGE_IS_UNSURE:
+		waiting->unsure = true;
+		break;
+	default:
+		if (!same && !held->trylock)
+			waiting->connected = true;
+	}
 	return 0;
 }
 
@@ -355,7 +390,7 @@ static long lock__wait_one(__u32 i, void *context)
  * What is waited for while locks are held.  From the newest down to the first
  * that was itself waited for: those below have an edge to it, and so to this one
  * (check_prevs_add() of lockdep).  bpf_loop(), since the verifier would follow
- * each way through each round of a loop.
+ * each way through each round of a loop.  1: an edge is not certain yet.
  */
 static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 address, __u32 class,
 				 __u32 how)
@@ -368,7 +403,7 @@ static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 addres
 		return 0;
 	waiting.depth = task->depth;
 	bpf_loop(LOCK_HELD_MAX, lock__wait_one, &waiting, 0);
-	return 0;
+	return waiting.unsure;
 }
 
 /*
@@ -429,6 +464,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 {
 	__u32 class, epoch = lock_epoch;
 	struct lock_seen *seen;
+	int unsure = 0;
 
 	if (!task)
 		return 0;
@@ -462,7 +498,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 	if (!class)
 		return 0;
 	if (!(how & LOCK_TRY) && task->depth && seen->chain[how & 1] != task->chain)
-		lock__wait(ctx, task, address, class, how);
+		unsure = lock__wait(ctx, task, address, class, how);
 	if (how & LOCK_MOMENT)
 		return 0;
 	if (task->depth >= LOCK_HELD_MAX) {
@@ -470,7 +506,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 		lock_lost(&lock_overflow);
 		return 0;
 	}
-	if (!(how & LOCK_TRY))
+	if (!(how & LOCK_TRY) && !unsure)
 		seen->chain[how & 1] = task->chain;
 	lock__push(ctx, task, seen, address, how);
 	return 0;
@@ -596,16 +632,16 @@ int BPF_PROG(lock_rwsem__##function, struct rw_semaphore *sem, unsigned long sub
 
 RWSEM_WAIT(down_read, LOCK_MODE_READ)
 RWSEM_WAIT(down_write, LOCK_MODE_WRITE)
-RWSEM_TRY(down_read_interruptible, !result, LOCK_MODE_READ)
-RWSEM_TRY(down_read_killable, !result, LOCK_MODE_READ)
-RWSEM_TRY(down_write_killable, !result, LOCK_MODE_WRITE)
+RWSEM_TRY(down_read_interruptible, !result, LOCK_MODE_READ | LOCK_GOT)
+RWSEM_TRY(down_read_killable, !result, LOCK_MODE_READ | LOCK_GOT)
+RWSEM_TRY(down_write_killable, !result, LOCK_MODE_WRITE | LOCK_GOT)
 RWSEM_TRY(down_read_trylock, result, LOCK_MODE_READ | LOCK_TRY)
 RWSEM_TRY(down_write_trylock, result, LOCK_MODE_WRITE | LOCK_TRY)
 RWSEM_WAIT_NESTED(down_read_nested, LOCK_MODE_READ)
 RWSEM_WAIT_NESTED(down_write_nested, LOCK_MODE_WRITE)
 RWSEM_WAIT_NESTED(_down_write_nest_lock, LOCK_MODE_WRITE)
-RWSEM_TRY_NESTED(down_read_killable_nested, !result, LOCK_MODE_READ)
-RWSEM_TRY_NESTED(down_write_killable_nested, !result, LOCK_MODE_WRITE)
+RWSEM_TRY_NESTED(down_read_killable_nested, !result, LOCK_MODE_READ | LOCK_GOT)
+RWSEM_TRY_NESTED(down_write_killable_nested, !result, LOCK_MODE_WRITE | LOCK_GOT)
 
 SEC("fentry/up_read")
 int BPF_PROG(lock_rwsem__up_read, struct rw_semaphore *sem)
@@ -681,7 +717,7 @@ SEC("fexit/" #function)								\
 int BPF_PROG(lock_mutex__##function, struct mutex *lock, unsigned long subclass, int result) \
 {										\
 	if (!result)								\
-		LOCK_ACQUIRE(lock, LOCK_MUTEX, LOCK_MODE_WRITE);		\
+		LOCK_ACQUIRE(lock, LOCK_MUTEX, LOCK_MODE_WRITE | LOCK_GOT);	\
 	return 0;								\
 }
 
@@ -690,8 +726,8 @@ MUTEX_WAIT(mutex_lock_io)
 MUTEX_WAIT(mutex_lock_nested)
 MUTEX_WAIT(mutex_lock_io_nested)
 MUTEX_WAIT(_mutex_lock_nest_lock)
-MUTEX_TRY(mutex_lock_interruptible, !result, 0)
-MUTEX_TRY(mutex_lock_killable, !result, 0)
+MUTEX_TRY(mutex_lock_interruptible, !result, LOCK_GOT)
+MUTEX_TRY(mutex_lock_killable, !result, LOCK_GOT)
 MUTEX_TRY_NESTED(mutex_lock_interruptible_nested)
 MUTEX_TRY_NESTED(mutex_lock_killable_nested)
 MUTEX_TRY(mutex_trylock, result, LOCK_TRY)
@@ -922,7 +958,7 @@ int BPF_PROG(lock_task__free, struct task_struct *gone)
 		if (i >= task->depth)
 			break;
 		held = &task->held[i];
-		if (!lock__is_held(held, gone)) {
+		if (lock__is_held(held, gone) != LOCK_IS_HELD) {
 			lock_lost(&lock_stale);
 			continue;
 		}

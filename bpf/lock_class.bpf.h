@@ -316,7 +316,13 @@ static __always_inline bool lock__identify_slab(void *ctx, __u64 address,
 		return true;
 	inode = (void *)(identity->object + cache->inode_offset);
 	identity->sb = BPF_CORE_READ(inode, i_sb);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+	/*
+	 * The VFS orders a directory's locks before its files' (inode_init_always() gives them
+	 * keys of their own). Those of the filesystem's part may have another order, as xfs's
+	 * i_lock, which xfs_lock_two_inodes() takes by inode number.
+	 */
+	if (offset - cache->inode_offset < bpf_core_type_size(struct inode) &&
+	    (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
 		identity->key.flags |= LOCK_CLASS_DIRECTORY;
 	return true;
 }

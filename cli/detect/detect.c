@@ -65,10 +65,10 @@ static void lock(void *context, struct model_task *task, const struct event_head
 {
 	struct detector *detector = context;
 
-	if (task)
-		EACH_FAMILY(lock, task, record);
-	else
+	if (!task)
 		order_stream__describe(detector->order, record);
+	if (task || record->type == EVENT_LOCK_LOSS)
+		EACH_FAMILY(lock, task, record);
 }
 
 static void delete_seen(void *context, struct model_task *task, struct model_inode *inode,
@@ -193,6 +193,7 @@ void detector__free(struct detector *detector)
 		detector->first = next;
 	}
 	order_stream__free(detector->order);
+	free(detector->unsure.edges);
 	model__free(detector->model);
 	free(detector);
 }
@@ -250,7 +251,7 @@ enum verdict detector__verdict(const struct detector *detector, bool broken, siz
 	if (broken || loss->records || loss->capacity)
 		return VERDICT_INCONCLUSIVE;
 	/* An edge that is missing may be the one that closes a cycle. */
-	if ((detector->options.rules & RULES_OF_LOCKS) && (order->overflow || order->room || order->missed))
+	if ((detector->options.rules & RULES_OF_LOCKS) && (order_loss__sum(order) || detector->unsure.count))
 		return VERDICT_INCONCLUSIVE;
 	for (rule = 0; rule < RULE_COUNT; rule++)
 		if (detector__selected(detector, rule) &&

@@ -7,6 +7,7 @@
  * this costs nothing where it matters.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "detect/private.h"
@@ -176,7 +177,7 @@ static void report_self(struct detector *detector, struct order_edge *edge,
 	finding__commit(detector, finding);
 }
 
-static void take_edge(struct detector *detector, const struct model_task *task,
+static void take_edge(struct detector *detector, const char *comm,
 		      const struct event_lock_edge *record)
 {
 	struct order_sight sight = {
@@ -187,8 +188,8 @@ static void take_edge(struct detector *detector, const struct model_task *task,
 	struct order_edge *edge;
 	enum order_change change;
 
-	memcpy(sight.comm, task->comm, sizeof(sight.comm));
-	change = order_stream__edge(detector->order, record, task->comm, &edge);
+	snprintf(sight.comm, sizeof(sight.comm), "%s", comm);
+	change = order_stream__edge(detector->order, record, comm, &edge);
 	if (!edge) {
 		detector->coverage[RULE_LOCK_ORDER].unknown++;
 		return;
@@ -274,13 +275,57 @@ static void take_leak(struct detector *detector, const struct model_task *task,
 	finding__commit(detector, finding);
 }
 
+/* Kept for the end; without room for it the graph is not whole. */
+static void keep_unsure(struct detector *detector, const struct event_lock_edge *record)
+{
+	struct unsure_edges *unsure = &detector->unsure;
+
+	if (!unsure->edges)
+		unsure->edges = calloc(MAX_UNSURE, sizeof(*unsure->edges));
+	if (!unsure->edges || unsure->count == MAX_UNSURE) {
+		detector->coverage[RULE_LOCK_ORDER].unknown++;
+		return;
+	}
+	unsure->edges[unsure->count++] = *record;
+}
+
+/* Tracing has ended, or one of the recordings that the stream is of. */
+static void settle_unsure(struct detector *detector, const struct event_lock_loss *loss)
+{
+	struct unsure_edges *unsure = &detector->unsure;
+	const struct model_task *task;
+	size_t i, count = unsure->count;
+
+	unsure->count = 0;
+	if (loss->missed) {
+		detector->coverage[RULE_LOCK_ORDER].unknown += count;
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		task = model__task(detector->model, unsure->edges[i].header.tid);
+		take_edge(detector, task ? task->comm : "?", &unsure->edges[i]);
+	}
+}
+
 static void lock(struct detector *detector, const struct model_task *task,
 		 const struct event_header *record)
 {
-	if (record->type == EVENT_LOCK_EDGE)
-		take_edge(detector, task, (const void *)record);
-	else if (record->type == EVENT_LOCK_LEAK)
+	const struct event_lock_edge *edge = (const void *)record;
+
+	switch (record->type) {
+	case EVENT_LOCK_EDGE:
+		if (edge->flags & LOCK_EDGE_UNSURE)
+			keep_unsure(detector, edge);
+		else
+			take_edge(detector, task->comm, edge);
+		break;
+	case EVENT_LOCK_LEAK:
 		take_leak(detector, task, (const void *)record);
+		break;
+	case EVENT_LOCK_LOSS:
+		settle_unsure(detector, (const void *)record);
+		break;
+	}
 }
 
 const struct rule_hooks lock_hooks = {

@@ -5,10 +5,22 @@
 
 #include "detect/detect.h"
 
+/*
+ * Edges that are true unless a release was missed (LOCK_EDGE_UNSURE): nothing is
+ * said of them before the end, which tells.
+ */
+#define MAX_UNSURE	4096
+
+struct unsure_edges {
+	struct event_lock_edge *edges;	/* in the order of their arrival */
+	size_t count;
+};
+
 struct detector {
 	struct detector_options options;
 	struct model *model;
 	struct order_stream *order;
+	struct unsure_edges unsure;
 	struct coverage coverage[RULE_COUNT];
 	struct finding *first, **last;
 	struct finding *index;		/* hash */
@@ -52,7 +64,7 @@ struct rule_hooks {
 			const struct event_handle *record);
 	void (*sb_ended)(struct detector *detector, struct model_task *task,
 			const struct model_sb_operation *operation, __s64 result, __u64 time);
-	/* EVENT_LOCK_EDGE and EVENT_LOCK_LEAK; task: whose record it is. */
+	/* EVENT_LOCK_EDGE and _LEAK; task: whose record it is.  _LOSS, the end; task: NULL. */
 	void (*lock)(struct detector *detector, const struct model_task *task,
 		     const struct event_header *record);
 };

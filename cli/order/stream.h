@@ -12,6 +12,12 @@ struct order_loss {
 	__u64 overflow, room, missed;	/* edges may be missing */
 };
 
+/* Of those for which edges may be missing. */
+static inline __u64 order_loss__sum(const struct order_loss *loss)
+{
+	return loss->overflow + loss->room + loss->missed;
+}
+
 struct order_stream;
 
 /* NULL: out of memory. */

@@ -205,8 +205,6 @@ int annotator__locks_end(struct annotator *annotator)
 		return err;
 	fill_header(&loss.header, EVENT_LOCK_LOSS, sizeof(loss), now_ns());
 	probe__lock_loss(annotator->probe, &loss);
-	if (!loss.unseen && !loss.overflow && !loss.room && !loss.stale && !loss.missed)
-		return 0;
 	return annotator->visit(annotator->context, &loss.header);
 }
 

@@ -469,7 +469,9 @@ void probe__detach(struct probe *probe)
 
 /*
  * A program does not run if it is already running on that CPU, in a task that
- * was preempted in it: the kernel counts those, and nobody else can.
+ * was preempted in it: the kernel counts those, and nobody else can.  Programs
+ * cannot prevent it: bpf_preempt_enable() is where the preemption then comes, with
+ * the program still marked as running (__bpf_prog_enter_recur()).
  */
 static __u64 missed_runs(const struct probe *probe, bool of_locks)
 {

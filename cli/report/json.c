@@ -166,6 +166,9 @@ static void json_verdict(FILE *file, const struct detector *detector,
 	json__unsigned(&json, "records", model__records(detector__model(detector)));
 	json__unsigned(&json, "lost", loss->records);
 	json__unsigned(&json, "capacity", loss->capacity);
+	if (order_stream__seen(detector__order(detector)))
+		json__unsigned(&json, "locks_lost", order_loss__sum(order_stream__loss(
+			       detector__order(detector))));
 	json__array(&json, "missing");
 	for (i = 0; i < OBSERVED_COUNT; i++)
 		if (facts->missing & OBSERVED_BIT(i))

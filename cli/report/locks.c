@@ -204,13 +204,6 @@ static void print_loss(FILE *file, const struct order_loss *loss)
 			 (unsigned long long)loss->stale);
 		report__wrap(file, 0, line);
 	}
-	if (loss->overflow || loss->room || loss->missed) {
-		snprintf(line, sizeof(line), "The graph may lack edges: %llu locks beyond 16 held by one "
-			 "task, %llu times no room, %llu times a program could not run.",
-			 (unsigned long long)loss->overflow, (unsigned long long)loss->room,
-			 (unsigned long long)loss->missed);
-		report__wrap(file, 0, line);
-	}
 }
 
 void report__locks(FILE *file, const struct detector *detector)
@@ -235,4 +228,5 @@ void report__locks(FILE *file, const struct detector *detector)
 		"only;\nfolio locks and VMA locks are inlined and cannot be seen.\n",
 		order_graph__class_count(graph), order_graph__edge_count(graph), number);
 	print_loss(file, order_stream__loss(stream));
+	report__lock_loss(file, 0, detector);
 }

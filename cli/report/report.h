@@ -56,6 +56,8 @@ void report__diff_json(FILE *file, const struct detector *before, const struct d
 /* Inside of report/: what findings on locks have instead of pages and events. */
 struct json;
 void report__locks(FILE *file, const struct detector *detector);
+/* What makes the lock-order graph incomplete; nothing if it is whole. */
+void report__lock_loss(FILE *file, int indent, const struct detector *detector);
 void report__locks_json(FILE *file, const struct detector *detector);
 void report__lock_finding(FILE *file, const struct detector *detector,
 			  const struct finding *finding);

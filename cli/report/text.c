@@ -284,6 +284,20 @@ static void print_unopened(FILE *file, const struct detector *detector)
 	report__wrap(file, 2, line);
 }
 
+void report__lock_loss(FILE *file, int indent, const struct detector *detector)
+{
+	const struct order_loss *loss = order_stream__loss(detector__order(detector));
+	char line[512];
+
+	if (!order_loss__sum(loss))
+		return;
+	snprintf(line, sizeof(line), "The lock-order graph may lack edges: %llu locks beyond 16 held "
+		 "by one task, %llu times no room, %llu times a program could not run, another task "
+		 "having been preempted in it.", (unsigned long long)loss->overflow,
+		 (unsigned long long)loss->room, (unsigned long long)loss->missed);
+	report__wrap(file, indent, line);
+}
+
 /* Why the verdict is no better than it is. */
 static void print_doubts(FILE *file, const struct detector *detector,
 			 const struct report_facts *facts)
@@ -304,6 +318,7 @@ static void print_doubts(FILE *file, const struct detector *detector,
 			 "room in the model.", (unsigned long long)loss->capacity);
 		report__wrap(file, 2, line);
 	}
+	report__lock_loss(file, 2, detector);
 	if (facts->problem)
 		report__wrap(file, 2, facts->problem);
 	for (i = 0; i < RULE_COUNT; i++)

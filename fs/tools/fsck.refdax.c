@@ -192,7 +192,8 @@ static int finish(struct fsck *f)
 
 int main(int argc, char **argv)
 {
-	struct fsck f = { 0 };
+	/* Not on the stack: what it points to is in use up to exit(). */
+	static struct fsck f;
 	bool force = false;
 
 	parse_options(argc, argv, &f, &force);

@@ -36,19 +36,15 @@ UNIT_SRC_common := cli/common/json.c cli/common/printable.c
 UNIT_PROGRAM := $(O)/unit/daxtrace
 UNIT_SRC_cli_report := testcases/unit/program.c $(wildcard cli/model/*.c) $(UNIT_SRC_story)
 UNIT_DEP_cli_report := $(UNIT_PROGRAM)
-UNIT_CFLAGS_cli_report := -DUNIT_PROGRAM='"$(UNIT_PROGRAM)"'
 UNIT_LIBS_cli_report := -ljson-c
 UNIT_SRC_cli_check := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_check := $(UNIT_PROGRAM)
-UNIT_CFLAGS_cli_check := $(UNIT_CFLAGS_cli_report)
 UNIT_LIBS_cli_check := -ljson-c
 UNIT_SRC_cli_error := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_error := $(UNIT_PROGRAM)
-UNIT_CFLAGS_cli_error := $(UNIT_CFLAGS_cli_report)
 UNIT_LIBS_cli_error := -ljson-c
 UNIT_SRC_cli_locks := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_locks := $(UNIT_PROGRAM)
-UNIT_CFLAGS_cli_locks := $(UNIT_CFLAGS_cli_report)
 UNIT_LIBS_cli_locks := -ljson-c
 
 # fuzz_NAME.c, linked with FUZZ_SRC_NAME
@@ -86,22 +82,27 @@ $(O)/unit/cli/%.o: cli/%.c $(UNIT_HEADERS)
 
 $(O)/unit/cli/probe/probe.o: $(O)/daxtrace.skel.h
 
+$(O)/unit/tests/%.o: testcases/unit/%.c $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -DUNIT_PROGRAM='"$(UNIT_PROGRAM)"' -c -o $@ $<
+
+# $(1): sources; each is compiled once, whatever uses it
+unit_objects = $(patsubst cli/%.c,$(O)/unit/cli/%.o,$(filter cli/%,$(1))) \
+	$(patsubst testcases/unit/%.c,$(O)/unit/tests/%.o,$(filter testcases/unit/%,$(1)))
+
 $(UNIT_PROGRAM): $(UNIT_CLI_OBJECTS)
 	@echo "  UNIT     daxtrace"
 	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $^ -lbpf -lelf -lz -lzstd -lm
 
-$(O)/unit/story_write: testcases/unit/story_write.c $(UNIT_SRC_rules) $(UNIT_HEADERS)
-	@mkdir -p $(@D)
+$(O)/unit/story_write: $(call unit_objects,testcases/unit/story_write.c $(UNIT_SRC_rules))
 	@echo "  UNIT     story_write"
-	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -o $@ testcases/unit/story_write.c $(UNIT_SRC_rules) $(UNIT_LIBS)
+	$(UNIT_QUIET)$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $^ $(UNIT_LIBS)
 
 # $(1): name of the test
 define unit_program
-$(O)/unit/$(1)_test: testcases/unit/$(1)_test.c $$(UNIT_SRC_$(1)) $$(UNIT_DEP_$(1)) $$(UNIT_HEADERS)
-	@mkdir -p $$(@D)
+$(O)/unit/$(1)_test: $$(call unit_objects,testcases/unit/$(1)_test.c $$(UNIT_SRC_$(1))) | $$(UNIT_DEP_$(1))
 	@echo "  UNIT     $(1)_test"
-	$$(UNIT_QUIET)$$(UNIT_CC) $$(UNIT_CFLAGS) $$(UNIT_CFLAGS_$(1)) -o $$@ \
-		testcases/unit/$(1)_test.c $$(UNIT_SRC_$(1)) $$(UNIT_LIBS) $$(UNIT_LIBS_$(1))
+	$$(UNIT_QUIET)$$(UNIT_CC) $$(UNIT_CFLAGS) -o $$@ $$^ $$(UNIT_LIBS) $$(UNIT_LIBS_$(1))
 endef
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_program,$(test))))
 

@@ -63,6 +63,31 @@ static void test_fingerprint_does_not_depend_on_who_was_last(void **state)
 	assert_int_equal(findings(scene, 1)->key.fingerprint, fingerprint);
 }
 
+/* Another task holds it for reading as well: believed once nothing was missed. */
+static void test_unsure_edge_waits_for_the_end(void **state)
+{
+	struct scene *scene = *state;
+
+	tell_classes(scene);
+	story__lock_edge(&scene->mapper, I_RWSEM, R, INVALIDATE_LOCK, W, LOCK_EDGE_UNSURE);
+	story__lock_edge(&scene->writer, INVALIDATE_LOCK, W, I_RWSEM, W, 0);
+	findings(scene, 0);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+	story__locks_end(&scene->story, 0, 0);
+	assert_int_equal(findings(scene, 1)->rule, RULE_LOCK_ORDER);
+	/* The same, but a release may have been missed. */
+	scene__remake(scene, RULES_ALL, 0);
+	tell_classes(scene);
+	story__lock_edge(&scene->mapper, I_RWSEM, R, INVALIDATE_LOCK, W, LOCK_EDGE_UNSURE);
+	story__lock_edge(&scene->writer, INVALIDATE_LOCK, W, I_RWSEM, W, 0);
+	story__locks_end(&scene->story, 0, 1);
+	findings(scene, 0);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+	/* Until the same edge is seen for certain. */
+	story__lock_edge(&scene->mapper, I_RWSEM, R, INVALIDATE_LOCK, W, 0);
+	findings(scene, 1);
+}
+
 static void test_nesting_is_silent(void **state)
 {
 	struct scene *scene = *state;
@@ -176,7 +201,7 @@ static void test_what_is_lost_is_no_clean_verdict(void **state)
 	tell_classes(scene);
 	story__lock_edge(&scene->writer, I_RWSEM, W, MMAP_LOCK, R, 0);
 	assert_int_equal(verdict_of(scene), VERDICT_CLEAN);
-	story__lock_overflow(&scene->story, 1);
+	story__locks_end(&scene->story, 1, 0);
 	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
 	scene__remake(scene, RULES_ALL, 0);
 	/* Of a class that the stream never told of. */
@@ -190,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE_TEST(test_inversion_of_tasks_that_never_met),
 		SCENE_TEST(test_fingerprint_does_not_depend_on_who_was_last),
+		SCENE_TEST(test_unsure_edge_waits_for_the_end),
 		SCENE_TEST(test_nesting_is_silent),
 		SCENE_TEST(test_self_deadlock),
 		SCENE_TEST(test_wait_for_own_commit),

@@ -43,10 +43,10 @@ void story__lock_leak(const struct story_task *task, __u32 class, enum lock_mode
 	story__record(task->story, &record.header, task->tid);
 }
 
-void story__lock_overflow(struct story *story, __u64 count)
+void story__locks_end(struct story *story, __u64 overflow, __u64 missed)
 {
 	struct event_lock_loss record = {
-		.header = HEADER(EVENT_LOCK_LOSS, record), .overflow = count,
+		.header = HEADER(EVENT_LOCK_LOSS, record), .overflow = overflow, .missed = missed,
 	};
 
 	story__record(story, &record.header, 0);

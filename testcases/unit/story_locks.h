@@ -16,6 +16,7 @@ void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode 
 /* The task ended with a lock held. */
 void story__lock_leak(const struct story_task *task, __u32 class, enum lock_mode mode);
 
-void story__lock_overflow(struct story *story, __u64 count);
+/* Tracing ends: locks beyond those that can be held, programs that could not run. */
+void story__locks_end(struct story *story, __u64 overflow, __u64 missed);
 
 #endif /* DAXTRACE_UNIT_STORY_LOCKS_H */
