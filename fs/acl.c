@@ -78,7 +78,7 @@ int refdax_set_acl(struct refdax_idmap *idmap, refdax_acl_subject_t *subject,
 	struct inode *inode = refdax_acl_inode(subject);
 	umode_t mode = inode->i_mode, old_mode = mode;
 	struct jbd2_journal_handle *handle;
-	int err, err2;
+	int err, err2, retries = 0;
 
 	if (type == ACL_TYPE_DEFAULT && !S_ISDIR(inode->i_mode))
 		return acl ? -EACCES : 0;
@@ -88,21 +88,23 @@ int refdax_set_acl(struct refdax_idmap *idmap, refdax_acl_subject_t *subject,
 		if (err)
 			return err;
 	}
-	handle = refdax_journal_start(inode, REFDAX_XATTR_CREDITS, REFDAX_XATTR_REVOKES);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
-	inode->i_mode = mode;
-	err = refdax_store_acl(handle, inode, type, acl);
-	if (err)
-		inode->i_mode = old_mode;
-	else
-		inode_set_ctime_current(inode);
-	err2 = refdax_inode_update(handle, inode);
-	if (!err)
-		err = err2;
-	err2 = refdax_journal_stop(inode, handle);
-	if (!err)
-		err = err2;
+	do {
+		handle = refdax_journal_start(inode, REFDAX_XATTR_CREDITS, REFDAX_XATTR_REVOKES);
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		inode->i_mode = mode;
+		err = refdax_store_acl(handle, inode, type, acl);
+		if (err)
+			inode->i_mode = old_mode;
+		else
+			inode_set_ctime_current(inode);
+		err2 = refdax_inode_update(handle, inode);
+		if (!err)
+			err = err2;
+		err2 = refdax_journal_stop(inode, handle);
+		if (!err)
+			err = err2;
+	} while (refdax_may_retry(inode->i_sb, err, &retries));
 	if (!err && IS_SYNC(inode))
 		err = refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);
 	return err;

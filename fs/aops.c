@@ -239,6 +239,9 @@ static int refdax_writeback_map(struct inode *inode, struct iomap *iomap, loff_t
 	struct refdax_map map;
 	int err;
 
+	/* Shut down since it began: data in place is no better than a journal that stopped. */
+	if (refdax_is_shut_down(inode->i_sb))
+		return -EIO;
 	if (offset >= iomap->offset && offset < iomap->offset + iomap->length &&
 	    refdax_iomap_valid(inode, iomap))
 		return 0;

@@ -281,8 +281,7 @@ retry:
 		refdax_journal_stop(inode, handle);
 	if (write) {
 		/* What is free but not reusable yet may suffice. */
-		if ((ret & VM_FAULT_ERROR) && err == -ENOSPC && retries++ < 2 &&
-		    atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb))
+		if ((ret & VM_FAULT_ERROR) && refdax_may_retry(sb, err, &retries))
 			goto retry;
 		if (ret & VM_FAULT_NEEDDSYNC)
 			ret = dax_finish_sync_fault(vmf, order, pfn);

@@ -120,7 +120,6 @@ out:
 static int refdax_preallocate(struct inode *inode, loff_t start, loff_t end)
 {
 	u64 block = start >> REFDAX_BLOCK_BITS, stop = DIV_ROUND_UP_ULL(end, REFDAX_BLOCK_SIZE);
-	struct super_block *sb = inode->i_sb;
 	struct jbd2_journal_handle *handle;
 	int err = 0, err2, retries = 0;
 	struct refdax_map map;
@@ -136,8 +135,7 @@ static int refdax_preallocate(struct inode *inode, loff_t start, loff_t end)
 		err2 = refdax_journal_stop(inode, handle);
 		if (!err)
 			err = err2;
-		if (err == -ENOSPC && retries++ < 2 &&
-		    atomic64_read(&REFDAX_SB(sb)->s_uncommitted) && !refdax_journal_force(sb))
+		if (refdax_may_retry(inode->i_sb, err, &retries))
 			continue;
 		if (err)
 			return err;

@@ -334,11 +334,9 @@ static int refdax_xattr_set(struct inode *inode, unsigned int type, const char *
 		inode_set_ctime_current(inode);
 		err = refdax_xattr_set_in(handle, inode, type, name, value, size, flags);
 		err2 = refdax_journal_stop(inode, handle);
-		/* What is free but not reusable yet may suffice. */
-	} while (err == -ENOSPC && !retries++ && atomic64_read(&REFDAX_SB(sb)->s_uncommitted) &&
-		 !refdax_journal_force(sb));
-	if (!err)
-		err = err2;
+		if (!err)
+			err = err2;
+	} while (refdax_may_retry(sb, err, &retries));
 	if (!err && IS_SYNC(inode))
 		err = refdax_journal_commit(sb, REFDAX_I(inode)->i_sync_tid);
 	return err;

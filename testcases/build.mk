@@ -38,7 +38,7 @@ FS_DAMAGE_SOURCES := $(wildcard testcases/fs/damage/*.c) fs/tools/common.c
 .PHONY: workloads
 workloads: $(WORKLOAD_PROGRAMS) $(FS_DAMAGE)
 
-$(FS_DAMAGE): $(FS_DAMAGE_SOURCES) testcases/fs/damage/damage.h fs/refdax_fs.h fs/tools/common.h
+$(FS_DAMAGE): $(FS_DAMAGE_SOURCES) $(wildcard testcases/fs/damage/*.h) fs/refdax_fs.h fs/tools/common.h
 	@mkdir -p $(@D)
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -o $@ $(FS_DAMAGE_SOURCES)

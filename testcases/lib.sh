@@ -97,7 +97,7 @@ make_filesystem() {
 load_refdax() {
 	grep -q '^refdax ' /proc/modules && return
 	modprobe jbd2 && modprobe -q libcrc32c 2>/dev/null
-	insmod "$build/fs/$(uname -r)/refdax.ko"
+	insmod "$build/fs/$(uname -r)/refdax.ko" || grep -q "^refdax " /proc/modules
 }
 
 unmount_filesystem() {

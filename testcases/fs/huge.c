@@ -3,10 +3,12 @@
  * Faults of 2 MiB: reads of holes, stores, MAP_SYNC, private mappings, writes
  * from a mapping of the very file, sizes that are no multiple of 2 MiB.
  * Usage: huge FILE
+ *	  huge touch FILE BYTES		store one byte in each page of FILE, through a mapping
  */
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -36,13 +38,29 @@ static void resize(off_t size)
 		err(1, "truncate");
 }
 
+static int touch(const char *path, size_t bytes)
+{
+	char *shared;
+	size_t i;
+
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		err(1, "%s", path);
+	shared = map(bytes, 0, MAP_SHARED);
+	for (i = 0; i < bytes; i += 4096)
+		shared[i] = 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	char *shared, *sync, *private, byte;
 	size_t i;
 
+	if (argc == 4 && !strcmp(argv[1], "touch"))
+		return touch(argv[2], strtoul(argv[3], NULL, 0));
 	if (argc != 2)
-		errx(2, "usage: huge FILE");
+		errx(2, "usage: huge FILE | touch FILE BYTES");
 	fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
 	if (fd < 0)
 		err(1, "%s", argv[1]);

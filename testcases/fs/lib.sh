@@ -6,7 +6,8 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-device=/dev/pmem0
+# Of two at a time each wants its own.
+device=${DEVICE:-/dev/pmem0}
 mkfs=$build/fs/mkfs.refdax
 fsck=$build/fs/fsck.refdax
 # shellcheck disable=SC2034 # the scripts use them
