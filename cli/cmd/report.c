@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* daxtrace report: a trace file, offline. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cmd/cmd.h"
 #include "common/json.h"
@@ -88,6 +90,36 @@ static void print_counts(const struct analysis *analysis)
 	}
 }
 
+/* How the graph is written: for graphviz, or as its "dot" draws it. */
+enum picture { PICTURE_NONE, PICTURE_DOT, PICTURE_SVG };
+
+/* 0, or an exit status after a message. */
+static int print_picture(const struct analysis *analysis, enum picture picture,
+			 const struct ranks *ranks)
+{
+	const struct order_graph *graph = order_stream__graph(detector__order(analysis->detector));
+	FILE *drawing;
+	int status;
+
+	if (picture == PICTURE_DOT) {
+		report__dot(stdout, graph, ranks);
+		return 0;
+	}
+	fflush(stdout);
+	/* It may end before it has read all: an error then, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	drawing = popen("command -v dot >/dev/null || exit 127; exec dot -Tsvg", "w");
+	if (drawing)
+		report__dot(drawing, graph, ranks);
+	status = drawing ? pclose(drawing) : -1;
+	if (!status)
+		return 0;
+	log_error("--format svg: %s; --format dot writes what it would draw",
+		  status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
+		  "there is no program \"dot\" (of graphviz)" : "\"dot\" failed");
+	return STATUS_USAGE;
+}
+
 static void print_report(const struct analysis *analysis, enum view view)
 {
 	const struct report_format *format = report_format();
@@ -121,7 +153,7 @@ static int run(int argc, char **argv)
 	struct timeline timeline = { 0 };
 	struct analysis analysis;
 	int option, status, view = VIEW_ALL;
-	bool dot = false;
+	enum picture picture = PICTURE_NONE;
 
 	while ((option = getopt_long(argc, argv, ":jvh", long_options, NULL)) != -1) {
 		switch (option) {
@@ -142,10 +174,11 @@ static int run(int argc, char **argv)
 				return status;
 			break;
 		case OPTION_FORMAT:
-			dot = !strcmp(optarg, "dot");
-			if (!dot && strcmp(optarg, "text") && strcmp(optarg, "json"))
+			picture = !strcmp(optarg, "dot") ? PICTURE_DOT :
+				  !strcmp(optarg, "svg") ? PICTURE_SVG : PICTURE_NONE;
+			if (!picture && strcmp(optarg, "text") && strcmp(optarg, "json"))
 				return usage_error(&report_command, "--format %s: the formats are "
-						   "text, json and dot", optarg);
+						   "text, json, dot and svg", optarg);
 			log_json = !strcmp(optarg, "json");
 			break;
 		default:
@@ -159,18 +192,17 @@ static int run(int argc, char **argv)
 				   "more than one FILE given");
 	if (view == VIEW_TIMELINE && log_json)
 		return usage_error(&report_command, "--view timeline is text only");
-	if (dot && view != VIEW_LOCKS && view != VIEW_ALL)
-		return usage_error(&report_command, "--format dot is of --view locks");
+	if (picture && view != VIEW_LOCKS && view != VIEW_ALL)
+		return usage_error(&report_command, "--format dot and svg are of --view locks");
 	options.rules = rules_or_all(options.rules);
 	status = analysis__read(&analysis, argv[optind], &options,
 				view == VIEW_TIMELINE ? print_events : NULL, &timeline);
 	if (!status) {
-		if (dot)
-			report__dot(stdout, order_stream__graph(detector__order(analysis.detector)),
-				    options.ranks);
+		if (picture)
+			status = print_picture(&analysis, picture, options.ranks);
 		else
 			print_report(&analysis, view);
-		status = verdict_status(analysis__verdict(&analysis));
+		status = status ?: verdict_status(analysis__verdict(&analysis));
 	}
 	analysis__free(&analysis);
 	ranks__free(options.ranks);
@@ -190,8 +222,8 @@ const struct command report_command = {
 	"                   coverage, summary (how often each event was seen),\n"
 	"                   timeline (every event), locks (the lock-order graph)\n"
 	"  --rule DXnn      judge this rule (repeatable); -DXnn: all but this one\n"
-	"  --format FORMAT  text, json, or dot: the lock-order graph for graphviz\n"
-	"                   (report FILE --format dot | dot -Tsvg > locks.svg)\n"
+	"  --format FORMAT  text, json; or the lock-order graph: dot, for graphviz, and\n"
+	"                   svg, as its \"dot\" draws it\n"
 	"  --ranks FILE     judge the graph by the ranks in FILE, or of that name as\n"
 	"                   installed (ext4, xfs, refdax); repeatable\n"
 	COMMON_USAGE

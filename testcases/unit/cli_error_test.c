@@ -144,7 +144,7 @@ static void test_wrong_arguments(void **state)
 	assert_refused(run("report", "--view", "nice", TRACE, NULL), USAGE, "--view nice",
 		       "timeline", NULL);
 	assert_refused(run("report", "--format", "xml", TRACE, NULL), USAGE, "--format xml",
-		       "text, json and dot", NULL);
+		       "text, json, dot and svg", NULL);
 	assert_refused(run("record", "-o", "/tmp/x", "-d", "soon", NULL), USAGE, "-d soon", NULL);
 	assert_refused(run("monitor", "-i", "0", NULL), USAGE, "-i 0", NULL);
 	assert_refused(run("monitor", "-d", "nan", NULL), USAGE, "-d nan", NULL);

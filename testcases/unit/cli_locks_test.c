@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The lock-order graph as a user sees it: report --view locks, --format dot, diff. */
+#include <sys/stat.h>
+
 #include "testcases/unit/program.h"
 #include "testcases/unit/story_locks.h"
 
@@ -113,6 +115,36 @@ static void test_report_dot(void **state)
 	assert_null(strstr(outcome->out, "color=red"));
 }
 
+/* A "dot" that tells what it was given, and none. */
+static void test_report_svg(void **state)
+{
+	const struct outcome_of_run *outcome;
+	const char *trace = trace_of("wrong.dxt", wrong, &all_locks);
+	char folder[] = "/tmp/daxtrace-unit.XXXXXX", program[64], *path;
+	FILE *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	path = strdup(getenv("PATH"));
+	setenv("PATH", folder, 1);
+	outcome = run("report", "--format", "svg", trace, NULL);
+	assert_refused(outcome, USAGE, "no program \"dot\"", "--format dot", NULL);
+	snprintf(program, sizeof(program), "%s/dot", folder);
+	file = fopen(program, "w");
+	assert_non_null(file);
+	fputs("#!/bin/sh\necho \"<svg> $1\"\nwhile read -r line; do echo \"$line\"; done\n", file);
+	fchmod(fileno(file), 0755);
+	fclose(file);
+	outcome = run("report", "--format", "svg", trace, NULL);
+	assert_int_equal(outcome->status, FINDINGS);
+	assert_contains(outcome->out, "<svg> -Tsvg");
+	assert_contains(outcome->out, "inode.i_rwsem (ext4)");
+	setenv("PATH", path, 1);
+	free(path);
+	unlink(program);
+	rmdir(folder);
+}
+
 static void test_diff_same(void **state)
 {
 	const struct outcome_of_run *outcome = diff(NULL, right, right);
@@ -215,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_report_text),
 		cmocka_unit_test(test_report_json),
 		cmocka_unit_test(test_report_dot),
+		cmocka_unit_test(test_report_svg),
 		cmocka_unit_test(test_diff_same),
 		cmocka_unit_test(test_diff_text),
 		cmocka_unit_test(test_diff_json),
