@@ -6,6 +6,8 @@
  *	right PATH	i_rwsem, then invalidate_lock: as filesystems do
  *	wrong PATH	invalidate_lock, then i_rwsem
  *	nested PATH	i_rwsem of the folder, then of the file
+ *	reuse -		a mutex in an object of the cache daxtrace_old; then, in the same
+ *			place, once that cache is gone, one in an object of daxtrace_new
  *
  * Nothing blocks: the two orders need never meet for the order to be wrong.
  */
@@ -41,6 +43,71 @@ static noinline void take_nested(struct inode *folder, struct inode *inode)
 	inode_unlock(folder);
 }
 
+#define REUSE_OBJECTS	512
+
+struct reuse_object {
+	char before[64];
+	struct mutex lock;
+	char after[512 - 64 - sizeof(struct mutex)];
+};
+
+static DEFINE_MUTEX(daxtrace_outer);
+
+/* A cache with a constructor is merged with no other. */
+static void reuse_construct(void *object)
+{
+}
+
+static noinline void take_in_object(struct reuse_object *object)
+{
+	mutex_lock(&daxtrace_outer);
+	mutex_lock(&object->lock);
+	mutex_unlock(&object->lock);
+	mutex_unlock(&daxtrace_outer);
+}
+
+/* The objects, made and locked; with where, only the first that was there before is locked. */
+static int fill_and_take(const char *name, struct reuse_object **objects, struct reuse_object **where)
+{
+	struct kmem_cache *cache;
+	bool taken = false;
+	int i, k;
+
+	cache = kmem_cache_create(name, sizeof(**objects), 0, 0, reuse_construct);
+	if (!cache)
+		return -ENOMEM;
+	for (i = 0; i < REUSE_OBJECTS; i++) {
+		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		if (!objects[i])
+			break;
+		mutex_init(&objects[i]->lock);
+		for (k = 0; where && k < REUSE_OBJECTS && where[k] != objects[i]; k++)
+			;
+		if (!taken && k < REUSE_OBJECTS) {
+			take_in_object(objects[i]);
+			taken = where;
+		}
+	}
+	while (i--)
+		kmem_cache_free(cache, objects[i]);
+	kmem_cache_destroy(cache);
+	return !where || taken ? 0 : -EAGAIN;
+}
+
+static int take_reused(void)
+{
+	struct reuse_object **objects = kvcalloc(2 * REUSE_OBJECTS, sizeof(*objects), GFP_KERNEL);
+	int err;
+
+	if (!objects)
+		return -ENOMEM;
+	err = fill_and_take("daxtrace_old", objects, NULL);
+	if (!err)
+		err = fill_and_take("daxtrace_new", objects + REUSE_OBJECTS, objects);
+	kvfree(objects);
+	return err;
+}
+
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t length,
 			     loff_t *position)
 {
@@ -59,6 +126,10 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	if (!name)
 		goto out;
 	name[strcspn(name, "\n")] = '\0';
+	if (!strcmp(text, "reuse")) {
+		err = take_reused();
+		goto out;
+	}
 	err = kern_path(name, LOOKUP_FOLLOW, &path);
 	if (err)
 		goto out;
