@@ -30,8 +30,13 @@ static __always_inline void fault__enter(struct inode *inode, struct vm_fault *v
 	__u64 index = vmf->pgoff;
 	__u64 last = index;
 
-	if (!inode__wanted(inode))
+	if (!inode__wanted(inode)) {
+		/* Whoever sent it here goes by a mode that the file does not have (any more). */
+		if (inode__followed(inode))
+			operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, index, last,
+					  fault__flags(vmf, huge), vmf->address, -1);
 		return;
+	}
 	if (huge) {
 		index &= ~((1ULL << PMD_ORDER) - 1);
 		last = index + (1ULL << PMD_ORDER) - 1;
@@ -131,13 +136,17 @@ int BPF_PROG(rw__enter, struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct inode *inode = iocb->ki_filp->f_mapping->host;
 	__u64 position = iocb->ki_pos, length = iter->count;
+	__u32 type = EVENT_ENTER;
 
-	if (!inode__wanted(inode))
-		return 0;
-	operation__enter(inode, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
-			 position >> page_shift,
-			 (position + length - (length ? 1 : 0)) >> page_shift,
-			 position, length, -1);
+	if (!inode__wanted(inode)) {
+		if (!inode__followed(inode))
+			return 0;
+		type = EVENT_OLD_MODE;
+	}
+	operation__record(inode, type, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
+			  position >> page_shift,
+			  (position + length - (length ? 1 : 0)) >> page_shift,
+			  position, length, -1);
 	return 0;
 }
 

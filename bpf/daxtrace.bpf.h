@@ -398,7 +398,8 @@ static __always_inline void superblock__announce(struct super_block *sb)
  * changed: also when nobody announced that.  Called for inodes that are
  * followed, before the record of what is done to them.
  */
-static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)
+static __always_inline void mode__compare(struct inode *inode, struct address_space *mapping,
+					  __u32 how)
 {
 	struct watched_inode seen = {}, *before;
 	struct event_mode *record;
@@ -418,13 +419,19 @@ static __always_inline void mode__check(struct inode *inode, struct address_spac
 			record->old_operations = before->operations;
 			record->new_operations = seen.operations;
 			record->old_flags = before->flags;
-			record->new_flags = seen.flags |
+			record->new_flags = seen.flags | how |
+				(mapping->nrpages ? MODE_PAGES : 0) |
 				(mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0) |
 				(mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
 			record__submit(record);
 		}
 	}
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
+}
+
+static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)
+{
+	mode__compare(inode, mapping, 0);
 }
 
 /*
@@ -463,14 +470,14 @@ static __always_inline void announce(struct inode *inode)
 	*(volatile __u64 *)&shard->version = version + 2;
 }
 
-static __always_inline void operation__enter(struct inode *inode, __u32 operation,
-					     __u64 first, __u64 last,
-					     __u64 argument0, __u64 argument1, __s32 stack)
+static __always_inline void operation__record(struct inode *inode, __u32 type, __u32 operation,
+					      __u64 first, __u64 last,
+					      __u64 argument0, __u64 argument1, __s32 stack)
 {
 	struct event_enter *record;
 
 	announce(inode);
-	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTER);
+	record = record__reserve_for(inode, sizeof(*record), type);
 	if (!record)
 		return;
 	record->first = first;
@@ -480,6 +487,13 @@ static __always_inline void operation__enter(struct inode *inode, __u32 operatio
 	record->operation = operation;
 	record->stack = stack;
 	record__submit(record);
+}
+
+static __always_inline void operation__enter(struct inode *inode, __u32 operation,
+					     __u64 first, __u64 last,
+					     __u64 argument0, __u64 argument1, __s32 stack)
+{
+	operation__record(inode, EVENT_ENTER, operation, first, last, argument0, argument1, stack);
 }
 
 static __always_inline void operation__exit_id(const struct inode_id *id, __u32 operation,

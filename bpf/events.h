@@ -60,6 +60,7 @@ enum event_type {
 	EVENT_HANDLE_STOP	= 25,	/* struct event_handle: it no longer has */
 	EVENT_SB_ENTER		= 26,	/* struct event_sb: an operation on a superblock begins */
 	EVENT_SB_EXIT		= 27,	/* struct event_sb: it has ended */
+	EVENT_OLD_MODE		= 28,	/* struct event_enter: DAX is asked of a file not in DAX mode */
 	/* Locks begin at 32, so that both kinds can grow. */
 	EVENT_LOCK_CLASS	= 32,	/* struct event_lock_class */
 	EVENT_LOCK_EDGE		= 33,	/* struct event_lock_edge */
@@ -87,7 +88,7 @@ enum event_type {
  *  TRUNCATE	first byte		last byte		0
  *  EVICT	inode.i_nlink		0			0
  *  LAYOUT	0			0			0: free; 1: a page is in use
- *  WRITEPAGES	writeback_control's	0			0 or -errno
+ *  WRITEPAGES	writeback_control's	0			0 or -errno; argument: WRITEPAGES_*
  *		sync_mode (1: WB_SYNC_ALL)
  *
  * LAYOUT is one look for pages that somebody else (get_user_pages) still
@@ -129,6 +130,13 @@ enum operation {
 				 * an EVENT_IOMAP was given: its blocks are too few, not aligned
 				 * or not contiguous
 				 */
+
+/*
+ * event_exit.argument of OPERATION_WRITEPAGES: whether anything in the mapping
+ * is tagged as dirty when it ends.  0: of an older trace, which does not say.
+ */
+#define WRITEPAGES_CLEAN	0x1
+#define WRITEPAGES_TAGGED	0x2
 
 /* event_entry.flags */
 #define ENTRY_ZERO	0x1	/* the zero page of a hole */
@@ -253,6 +261,10 @@ struct event_flush {
 				 */
 #define MODE_DIRTY	0x8	/* new_flags: pages or entries of the mapping are tagged as dirty, under
 				 * writeback or about to be written
+				 */
+#define MODE_PAGES	0x10	/* new_flags: the mapping is not empty: pages or entries are in it */
+#define MODE_MOMENT	0x20	/* new_flags: told by the function that has changed S_DAX, just then and
+				 * by its task
 				 */
 
 /*

@@ -31,6 +31,23 @@ int BPF_PROG(fileattr__exit, void *idmap, struct dentry *dentry, void *attribute
 }
 
 /*
+ * What filesystems set S_DAX with.  The task that does so holds what keeps
+ * others out; at the end of its system call it no longer does.
+ */
+SEC("fexit/inode_set_flags")
+int BPF_PROG(mode__set, struct inode *inode, unsigned int flags, unsigned int mask)
+{
+	__u64 key = (__u64)inode;
+
+	/* An inode of which nothing was told is new, or of no interest yet. */
+	if (!(mask & S_DAX) || !inode__followed(inode) || !bpf_map_lookup_elem(&inodes, &key))
+		return 0;
+	task__announce();
+	mode__compare(inode, inode->i_mapping, MODE_MOMENT);
+	return 0;
+}
+
+/*
  * Look at one inode of the table.  mode__forget() takes it out before it is
  * freed; if that happens just now, it still has its numbers and its mode, or it
  * is another inode.

@@ -239,6 +239,9 @@ int BPF_PROG(writepages__exit, struct address_space *mapping, struct writeback_c
 	if (!inode__followed(inode))
 		return 0;
 	mode__check(inode, mapping);
-	operation__exit(inode, OPERATION_WRITEPAGES, result, 0);
+	/* The lowest mark is PAGECACHE_TAG_DIRTY. */
+	operation__exit(inode, OPERATION_WRITEPAGES, result,
+			mapping->i_pages.xa_flags >> XA_MARKS_SHIFT & 1 ? WRITEPAGES_TAGGED :
+									  WRITEPAGES_CLEAN);
 	return 0;
 }

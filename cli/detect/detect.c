@@ -107,6 +107,12 @@ static void mode_changed(void *context, struct model_task *task, struct model_in
 	EACH_FAMILY(mode_changed, task, inode, record);
 }
 
+static void old_mode_used(void *context, struct model_task *task, struct model_inode *inode,
+		const struct event_enter *record)
+{
+	EACH_FAMILY(old_mode_used, task, inode, record);
+}
+
 static void file_mapped(void *context, struct model_task *task, struct model_mapping *mapping)
 {
 	EACH_FAMILY(file_mapped, task, mapping);
@@ -155,6 +161,7 @@ struct detector *detector__new(const struct detector_options *options)
 		.page_mapped = page_mapped,
 		.iomap_answered = iomap_answered,
 		.mode_changed = mode_changed,
+		.old_mode_used = old_mode_used,
 		.file_mapped = file_mapped,
 		.entry_waits = entry_waits,
 		.entry_still_waits = entry_still_waits,

@@ -12,7 +12,8 @@
  * invalidates what it allocates) and invalidate_inode_pages2; the rival is
  * another task's write fault on one of its pages.
  *
- * DX02 clean-but-writable: the dirty tag was cleared after a flush while a VMA
+ * DX02 clean-but-writable: the dirty tag was cleared after a flush (or was gone when
+ * ->writepages returned, nobody else being at work on the file) while a VMA
  * through which a fault had mapped the page writable was still there and had
  * been neither write-protected nor unmapped.  dax_writeback_one() walks i_mmap
  * and calls pfn_mkclean_range() for each VMA with the entry locked, so a VMA
@@ -131,30 +132,76 @@ static void report_writable(struct detector *detector, struct model_task *task,
 	finding__commit(detector, finding);
 }
 
-static void entry_cleaned(struct detector *detector, struct model_task *task,
-			  struct model_entry *entry, const struct event_range *record)
+/* The mapping's writer that can still store to the page, or NULL. */
+static const struct model_writer *writer_of(const struct detector *detector,
+					    const struct model_entry *entry)
 {
 	const struct model_mapping *mapping;
 	int i;
 
-	if (!rule__judges(detector, RULE_CLEAN_BUT_WRITABLE) ||
-	    !model__known(detector->model, entry))
-		return;
 	for (i = 0; i < ENTRY_WRITERS; i++) {
 		if (!entry->writers[i].vma || !entry->writers[i].sure)
 			continue;
 		mapping = model__mapping(detector->model, entry->writers[i].vma);
-		if (!mapping || mapping->inode != entry->key.inode ||
-		    !(mapping->flags & MAP_SHARED_FILE) || mapping->last < entry->key.index ||
-		    mapping->first > entry->key.index + (1ULL << entry->order) - 1)
-			continue;
-		report_writable(detector, task, entry, &entry->writers[i], record->header.time);
-		return;
+		if (mapping && mapping->inode == entry->key.inode &&
+		    (mapping->flags & MAP_SHARED_FILE) && mapping->last >= entry->key.index &&
+		    mapping->first <= entry->key.index + (1ULL << entry->order) - 1)
+			return &entry->writers[i];
 	}
+	return NULL;
+}
+
+static bool is_alone(const struct model_operation *operation)
+{
+	const struct model_operation *other;
+
+	DL_FOREACH2(operation->inode->open, other, open_next)
+		if (other->task != operation->task)
+			return false;
+	return true;
+}
+
+/*
+ * ->writepages has left nothing tagged in the mapping; then entries that are dirty
+ * have lost their tag in a way that no record tells.
+ */
+static void operation_ended(struct detector *detector, struct model_operation *operation,
+			    __s64 result, __u64 time)
+{
+	const struct model_writer *writer;
+	struct model_entry *entry;
+
+	if (operation->operation != OPERATION_WRITEPAGES || result ||
+	    operation->exit_argument != WRITEPAGES_CLEAN || !operation->inode->dirty_count ||
+	    !rule__judges(detector, RULE_CLEAN_BUT_WRITABLE) || !is_alone(operation))
+		return;
+	DL_FOREACH2(operation->inode->dirty, entry, dirty_next) {
+		if (!model__known(detector->model, entry) || entry->dirtied_at >= operation->begun ||
+		    !operation__covers(operation, entry->key.index,
+				       entry->key.index + (1ULL << entry->order) - 1))
+			continue;
+		writer = writer_of(detector, entry);
+		if (writer)
+			report_writable(detector, operation->task, entry, writer, time);
+	}
+}
+
+static void entry_cleaned(struct detector *detector, struct model_task *task,
+			  struct model_entry *entry, const struct event_range *record)
+{
+	const struct model_writer *writer;
+
+	if (!rule__judges(detector, RULE_CLEAN_BUT_WRITABLE) ||
+	    !model__known(detector->model, entry))
+		return;
+	writer = writer_of(detector, entry);
+	if (writer)
+		report_writable(detector, task, entry, writer, record->header.time);
 }
 
 const struct rule_hooks durability_hooks = {
 	.operation_begun = operation_begun,
+	.operation_ended = operation_ended,
 	.entry_dirtied = entry_dirtied,
 	.entry_cleaned = entry_cleaned,
 	.entry_deleted = entry_deleted,

@@ -15,13 +15,16 @@
  * it is mapped; ext4 does.  History: D2, D3.
  *
  * DX05 flip-without-writeback: dirty DAX entries are left behind by a flip out
- * of DAX mode; or a flip into DAX mode leaves tagged pages in the page cache.
- * History: A8.
+ * of DAX mode; or a flip into DAX mode leaves tagged pages in the page cache; or
+ * a flip of which the moment is known (MODE_MOMENT) leaves anything at all: what is
+ * clean then hides what is written in the new mode.  History: A8.
  *
  * DX06 flip-unserialised: a fault, read(2) or write(2) of another task was under
  * way when the mode changed.  These are told from within the filesystem's own
  * exclusion (dax_iomap_fault(), dax_iomap_rw()), so no wait for a lock of the
- * flip can be mistaken for it; or a VMA was added while the flip was under way.
+ * flip can be mistaken for it; or a VMA was added while the flip was under way;
+ * or after it a fault or I/O still called DAX for a file that is no longer in DAX
+ * mode, having read the mode before.
  * History: D2, seeds of 2017 and 2020.
  *
  * DX07 flip-during-writepages: writeback was under way: of DAX entries, or of
@@ -138,7 +141,12 @@ static void judge_writeback(struct detector *detector, const struct model_inode 
 		   (record->new_flags & MODE_DIRTY) && !(record->new_flags & MODE_POLLED)) {
 		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL, 0,
 			    "page cache", "and pages of the page cache were left dirty");
+		return;
 	}
+	/* Just then nobody can have put anything there in the new mode. */
+	if ((record->new_flags & (MODE_PAGES | MODE_MOMENT)) == (MODE_PAGES | MODE_MOMENT))
+		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL, 0,
+			    "clean pages", "and clean pages of the old mode were left behind");
 }
 
 static void judge_operations(struct detector *detector, struct model_inode *inode,
@@ -190,6 +198,34 @@ static void mode_changed(struct detector *detector, struct model_task *task,
 	judge_mappings(detector, inode, record);
 	judge_writeback(detector, inode, record);
 	judge_operations(detector, inode, record);
+}
+
+/* Somebody goes by the mode that the file had before. */
+static void old_mode_used(struct detector *detector, struct model_task *task,
+			  struct model_inode *inode, const struct event_enter *record)
+{
+	const char *name = operation_name(record->operation);
+	struct finding *finding;
+	char signature[96];
+
+	/* Without a change that was seen it may be how that filesystem does it. */
+	if (!inode->mode.changed_event || (inode->mode.flags & MODE_DAX) ||
+	    !rule__judges(detector, RULE_FLIP_UNSERIALISED))
+		return;
+	snprintf(signature, sizeof(signature), "out of DAX|old mode|%s", name);
+	finding = finding__begin(detector, RULE_FLIP_UNSERIALISED, inode, record->first,
+				 record->last - record->first + 1, record->header.time, signature);
+	if (!finding)
+		return;
+	snprintf(finding->summary, sizeof(finding->summary),
+		 "the mode of the file changed (out of DAX), told by %s[%u], and %s[%u]'s %s still went by "
+		 "the old one", comm_of(detector, inode->mode.changed_by), inode->mode.changed_by,
+		 task->comm, task->tid, name);
+	finding__actor(finding, detector, task->tid, name);
+	if (inode->mode.changed_by != task->tid)
+		finding__actor(finding, detector, inode->mode.changed_by, "fileattr");
+	finding__history(finding, detector, inode, inode->mode.changed_event);
+	finding__commit(detector, finding);
 }
 
 /* A task that is in do_writepages() has begun to write. */
@@ -275,6 +311,7 @@ const struct rule_hooks mode_hooks = {
 	.operation_begun = operation_begun,
 	.operation_ended = operation_ended,
 	.mode_changed = mode_changed,
+	.old_mode_used = old_mode_used,
 	.file_mapped = file_mapped,
 	.handle_started = handle_started,
 };

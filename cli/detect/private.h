@@ -54,6 +54,8 @@ struct rule_hooks {
 			const struct event_iomap *record);
 	void (*mode_changed)(struct detector *detector, struct model_task *task,
 			struct model_inode *inode, const struct event_mode *record);
+	void (*old_mode_used)(struct detector *detector, struct model_task *task,
+			struct model_inode *inode, const struct event_enter *record);
 	void (*file_mapped)(struct detector *detector, struct model_task *task,
 			struct model_mapping *mapping);
 	void (*entry_waits)(struct detector *detector, struct model_task *task);

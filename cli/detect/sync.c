@@ -48,10 +48,8 @@ static bool in_writeback(const struct sync *sync, const struct model_entry *entr
 }
 
 /* What became of the page between its dirtying and the sync's return, for the fingerprint. */
-static const char *describe_neglect(const struct sync *sync, const struct model_entry *entry)
+static const char *describe_neglect(const struct model_entry *entry)
 {
-	if (entry->flushed_at >= sync->begun)
-		return "flushed, dirtied again";
 	if (entry->flushed_at)
 		return "flushed before";
 	return "never flushed";
@@ -68,12 +66,15 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 	    entry->dirtied_at >= sync->begun || entry->key.index > sync->last ||
 	    entry->key.index + (1ULL << entry->order) - 1 < sync->first)
 		return;
+	/* Flushed, and still tagged: nothing is lost. */
+	if (entry->flushed_at >= sync->begun && entry->flushed_at > entry->dirtied_at)
+		return;
 	if (in_writeback(sync, entry)) {
 		detector->coverage[RULE_SYNC_MISSED_DIRTY].unknown++;
 		return;
 	}
 	snprintf(signature, sizeof(signature), "dirtied by fault|missed by %s|%s page|%s", sync->name,
-		 entry->order ? "huge" : "small", describe_neglect(sync, entry));
+		 entry->order ? "huge" : "small", describe_neglect(entry));
 	finding = finding__begin(detector, RULE_SYNC_MISSED_DIRTY, inode, entry->key.index,
 				 1ULL << entry->order, sync->ended, signature);
 	if (!finding)

@@ -444,6 +444,32 @@ void entry__written_back(struct model *model, struct model_task *task, struct mo
 	task->flushed.pages = 0;
 }
 
+/*
+ * The newest flush, after which no tag was cleared.  What was stored before is
+ * durable; the entry stays as dirty as it was.  Rare: the kernel's own writeback
+ * clears the tag after each flush.
+ */
+void entry__flushed(struct model *model, struct model_task *task)
+{
+	const struct event_flush *flush = &task->flushed;
+	struct model_inode *inode = NULL;
+	struct model_entry *entry;
+	unsigned int i;
+
+	if (!flush->pages)
+		return;
+	for (i = 0; i < task->depth; i++)
+		if (task->operations[i].operation == OPERATION_WRITEPAGES ||
+		    task->operations[i].operation == OPERATION_SYNC)
+			inode = task->operations[i].inode;
+	if (inode)
+		DL_FOREACH2(inode->dirty, entry, dirty_next)
+			if (entry->epoch == model->epoch && entry->pfn &&
+			    flush_covers(flush, entry))
+				entry->flushed_at = flush->header.time;
+	task->flushed.pages = 0;
+}
+
 static void not_writable(struct model_entry *entry, __u64 vma)
 {
 	int i;

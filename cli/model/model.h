@@ -75,7 +75,9 @@ struct model_mapping {
 struct model_mode {
 	bool known;
 	__u32 flags;				/* MODE_* */
+	__u32 changed_by;			/* tid of who told of the newest change */
 	__u64 operations;			/* address_space.a_ops */
+	__u64 changed_event;			/* of that change, its number in the history; 0: none */
 };
 
 struct model_inode {
@@ -119,7 +121,7 @@ struct model_entry {
 	} key;
 	__u64 pfn;				/* 0: unknown */
 	__u64 dirtied_at;			/* ns: stores are possible since; TIME_NEVER: fault under way */
-	__u64 flushed_at;			/* ns, 0: never seen */
+	__u64 flushed_at;			/* ns, 0: never seen; with its tag cleared or not */
 	__u64 epoch;				/* of what is said here */
 	__u32 order;				/* 0 or 9 */
 	__u32 dirtied_by;			/* tid of the first write fault since the last clean */
@@ -281,6 +283,9 @@ struct model_listener {
 	/* The inode's mode is still the old one. */
 	void (*mode_changed)(void *context, struct model_task *task, struct model_inode *inode,
 			     const struct event_mode *record);
+	/* A function of DAX is called for a file that is not in DAX mode. */
+	void (*old_mode_used)(void *context, struct model_task *task, struct model_inode *inode,
+			      const struct event_enter *record);
 	/* A VMA has been added. */
 	void (*file_mapped)(void *context, struct model_task *task, struct model_mapping *mapping);
 	/* The task begins to wait for an entry's lock. */

@@ -100,6 +100,8 @@ void entry__deleted(struct model *model, struct model_task *task, struct model_i
 		    const struct event_entry *record);
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
 			 const struct event_range *record);
+/* The task's newest flush, if no tag was cleared after it. */
+void entry__flushed(struct model *model, struct model_task *task);
 /* vma: through which alone; 0: through none. */
 void entry__not_writable(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
 			 __u64 vma);

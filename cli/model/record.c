@@ -110,6 +110,25 @@ static void take_enter(struct model *model, struct model_task *task, const struc
 	operation__begin(model, task, inode, record, event->number);
 }
 
+/* A function of DAX was called for a file that is not in DAX mode: no operation of the model's. */
+static void take_old_mode(struct model *model, struct model_task *task,
+			  const struct event_enter *record)
+{
+	struct model_inode *inode = model__get_inode(model, &record->inode);
+	struct model_event *event;
+
+	if (!inode || record->operation == OPERATION_NONE || record->operation >= OPERATION_COUNT ||
+	    record->last < record->first)
+		return;
+	event = remember(model, &record->header, inode);
+	event->operation = record->operation;
+	event->first = record->first;
+	event->last = record->last;
+	event->stack = record->stack;
+	if (model->listener.old_mode_used)
+		model->listener.old_mode_used(model->context, task, inode, record);
+}
+
 static void take_exit(struct model *model, struct model_task *task, const struct event_exit *record)
 {
 	struct model_inode *inode = model__get_inode(model, &record->inode);
@@ -126,6 +145,7 @@ static void take_exit(struct model *model, struct model_task *task, const struct
 	operation = operation__innermost(task, record->operation, inode);
 	event->first = operation ? operation->first : 0;
 	event->last = operation ? operation->last : INDEX_MAX;
+	entry__flushed(model, task);
 	operation__end(model, task, inode, record);
 	if (record->operation == OPERATION_EVICT)
 		model__forget_inode(model, inode);
@@ -225,6 +245,8 @@ static void take_mode(struct model *model, struct model_task *task, const struct
 	if (model->listener.mode_changed)
 		model->listener.mode_changed(model->context, task, inode, record);
 	inode->mode.known = true;
+	inode->mode.changed_by = record->header.tid;
+	inode->mode.changed_event = event->number;
 	inode->mode.flags = record->new_flags;
 	inode->mode.operations = record->new_operations;
 	inode->checked = model->records;
@@ -428,7 +450,11 @@ void model__record(struct model *model, const struct event_header *header)
 	case EVENT_SB_EXIT:
 		take_sb(model, task, (const void *)header);
 		break;
+	case EVENT_OLD_MODE:
+		take_old_mode(model, task, (const void *)header);
+		break;
 	case EVENT_FLUSH:
+		entry__flushed(model, task);
 		task->flushed = *(const struct event_flush *)header;
 		break;
 	}

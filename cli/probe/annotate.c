@@ -125,6 +125,7 @@ static int prepare(struct annotator *annotator, const struct event_header *recor
 	case EVENT_MODE:
 		return name_operations(annotator, (const struct event_mode *)record);
 	case EVENT_ENTER:
+	case EVENT_OLD_MODE:
 		return need_stack(annotator, ((const struct event_enter *)record)->stack,
 				  record->time);
 	case EVENT_LOCK_EDGE:

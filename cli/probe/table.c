@@ -231,9 +231,15 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "an inode's S_DAX or operations differ from what was seen before",
 		.without = "flips that no ioctl announces go unseen; DX04 and DX05 are unknown",
 		/* Beside it, mode__check() at each operation that has a row here. */
-		.ways = { { {
-			{ PROBE_SYSCALL, "mode__poll", "the inodes, twenty times a second", "" },
-		} } },
+		.ways = {
+			{ {
+				{ PROBE_SYSCALL, "mode__poll", "the inodes, twenty times a second", "" },
+				{ PROBE_FENTRY, "mode__set", "inode_set_flags", "inode,-,-=" },
+			} },
+			{ {
+				{ PROBE_SYSCALL, "mode__poll", "the inodes, twenty times a second", "" },
+			} },
+		},
 	},
 	[OBSERVED_MAP] = {
 		.name = "mmap",
@@ -428,6 +434,7 @@ int probe_table__of_record(const struct event_header *record)
 	case EVENT_SUPERBLOCK:
 		return OBSERVED_SUPERBLOCK;
 	case EVENT_MODE:
+	case EVENT_OLD_MODE:
 		return OBSERVED_MODE;
 	case EVENT_MAP:
 		return OBSERVED_MAP;

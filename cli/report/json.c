@@ -19,6 +19,7 @@ static const char *event_name(__u16 type)
 		[EVENT_MAP] = "mmap",
 		[EVENT_MAP_END] = "munmap",
 		[EVENT_ENTRY_WAIT] = "entry-wait",
+		[EVENT_OLD_MODE] = "old-mode",
 	};
 
 	return type < EVENT_TYPE_COUNT && names[type] ? names[type] : "unknown";
@@ -54,7 +55,8 @@ static void write_event(struct json *json, const struct model *model,
 	json__unsigned(json, "time", event->time);
 	json__unsigned(json, "tid", event->tid);
 	json__string(json, "event", event_name(event->type));
-	if (event->type == EVENT_ENTER || event->type == EVENT_EXIT)
+	if (event->type == EVENT_ENTER || event->type == EVENT_EXIT ||
+	    event->type == EVENT_OLD_MODE)
 		json__string(json, "operation", operation_name(event->operation));
 	json__unsigned(json, "first", event->first);
 	/* 2^64 - 1 is more than most readers hold: to the end of the file. */

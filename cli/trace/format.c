@@ -63,6 +63,7 @@ static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
 	[EVENT_HANDLE_STOP]	= sizeof(struct event_handle),
 	[EVENT_SB_ENTER]	= sizeof(struct event_sb),
 	[EVENT_SB_EXIT]		= sizeof(struct event_sb),
+	[EVENT_OLD_MODE]	= sizeof(struct event_enter),
 	[EVENT_LOCK_CLASS]	= sizeof(struct event_lock_class),
 	[EVENT_LOCK_EDGE]	= sizeof(struct event_lock_edge),
 	[EVENT_LOCK_LEAK]	= sizeof(struct event_lock_leak),

@@ -4,7 +4,8 @@
  * Pages are counted in 4096 bytes; a CHAR fills what it is written to.
  *
  * Usage: actor NAME FILE COMMAND...
- *	map PAGES		a shared mapping of the file's first pages
+ *	map PAGES | unmap	a shared mapping of the file's first pages
+ *	flip +x|-x|+j|-j	change FS_XFLAG_DAX or FS_JOURNAL_DATA_FL; print "done", or the error
  *	load PAGE		print a byte of the mapping
  *	store PAGE CHAR		one byte, the page's first
  *	faults			print how many page faults the last store or load took
@@ -20,13 +21,16 @@
  * Exit status: 0, 1 if something failed, 2 usage.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -37,6 +41,7 @@
 
 static int fd;
 static volatile char *map;
+static size_t mapped;
 static char **next;
 static long faults;
 static int pipe_ends[2] = { -1, -1 };
@@ -130,6 +135,25 @@ static void unpin(void)
 	}
 }
 
+static int change_mode(const char *what)
+{
+	struct fsxattr attributes;
+	unsigned long flags;
+
+	if (what[1] == 'x') {
+		if (ioctl(fd, FS_IOC_FSGETXATTR, &attributes))
+			return -1;
+		attributes.fsx_xflags &= ~FS_XFLAG_DAX;
+		attributes.fsx_xflags |= what[0] == '+' ? FS_XFLAG_DAX : 0;
+		return ioctl(fd, FS_IOC_FSSETXATTR, &attributes);
+	}
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		return -1;
+	flags &= ~FS_JOURNAL_DATA_FL;
+	flags |= what[0] == '+' ? FS_JOURNAL_DATA_FL : 0;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 static void await(const char *path)
 {
 	while (access(path, F_OK))
@@ -141,9 +165,15 @@ static void command(const char *what)
 	char byte;
 
 	if (!strcmp(what, "map")) {
-		map = mmap(NULL, number() * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		mapped = number() * PAGE;
+		map = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (map == MAP_FAILED)
 			err(1, "mmap");
+	} else if (!strcmp(what, "unmap")) {
+		if (munmap((void *)map, mapped))
+			err(1, "munmap");
+	} else if (!strcmp(what, "flip")) {
+		puts(change_mode(word()) ? strerrorname_np(errno) : "done");
 	} else if (!strcmp(what, "load")) {
 		load_or_store(map + number() * PAGE, NULL);
 	} else if (!strcmp(what, "store")) {

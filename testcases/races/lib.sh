@@ -1,46 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# For NAME/run: play the scenario of the bug NAME with the bug and without, and
-# compare what its tasks saw. With daxtrace, unless RECORD=0: the traces are
-# $OUT/NAME-on-KERNEL.dxt and $OUT/NAME-off-KERNEL.dxt (or in $work, without OUT).
+# For what plays the scenarios. The folder of each has
+#	scenario	plays the interleaving of the bug that the folder is named after, on
+#			the refdax mounted at its argument; it does the same whether the bug is
+#			on or off
+#	options		for the mount, if not dax=always
+#	expected	lines of it:
+#	    on: WORDS, off: WORDS	what the tasks see with the bug, and without
+#	    finding: RULE CERTAINTY INDEX PAGES ACTORS
+#			what daxtrace finds with the bug, and nothing else: pages of the file, and
+#			the names of the tasks; "-" where it is not about a page. Without the bug
+#			it finds nothing.
+#	    window: RULE	without the bug the rule's window was open, and contested
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 races=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
-# trace_of NAME on|off
-trace_of() {
-	echo "${OUT:-$work}/$1-$2-$(uname -r).dxt"
-}
-
-# play NAME on|off: on a fresh filesystem. Standard output is the scenario's. 3: it cannot be mounted.
+# play NAME on|off: on a fresh filesystem. Standard output is the scenario's; the number of
+# its file is in $work/inode. 3: it cannot be mounted.
 play() {
-	local status=0
+	local status=0 options=dax=always
+	[ -e "$races/$1/options" ] && options=$(cat "$races/$1/options")
 	# Small: what one file frees, the next one gets.
 	load_refdax && "$build/fs/mkfs.refdax" -q -f -J 5 --size=32 /dev/pmem0 &&
-		mount -t refdax -o dax=always /dev/pmem0 "$mount_point" || return 3
+		mount -t refdax -o "$options" /dev/pmem0 "$mount_point" || return 3
 	if ! echo "$1 $2" >"$(lab)/bugs"; then
 		unmount_filesystem
 		return 3
 	fi
-	if [ "${RECORD:-1}" = 1 ] && [ -x "$daxtrace" ]; then
-		"$daxtrace" record -o "$(trace_of "$1" "$2")" --fs "$mount_point" -- \
-			"$races/$1/scenario" "$mount_point" || status=$?
-	else
-		"$races/$1/scenario" "$mount_point" || status=$?
-	fi
+	"$races/$1/scenario" "$mount_point" || status=$?
+	stat -c %i "$mount_point/file" >"$work/inode"
 	unmount_filesystem || status=$?
 	return $status
 }
 
-# race NAME WITH WITHOUT: what the tasks see with the bug, and without it; lines joined
-# by spaces.
-race() {
-	local name=$1 got
-	expect "$name: the scenario with the bug" 0 play "$name" on || return
-	got=$(paste -sd ' ' "$work/out")
-	same "$name: with the bug" "$2" "$got"
-	expect "$name: the scenario without the bug" 0 play "$name" off || return
-	got=$(paste -sd ' ' "$work/out")
-	same "$name: without it, and all else the same" "$3" "$got"
+# expected NAME KEY: the values of those lines
+expected() {
+	sed -n "s/^$2: //p" "$races/$1/expected"
+}
+
+# clock: seconds since boot, as the times of a trace
+clock() {
+	cut -d' ' -f1 /proc/uptime
+}
+
+# findings REPORT SINCE UNTIL INODE: of a report in JSON, what happened between the two
+# times, in the words of "expected"; a file other than INODE is told
+findings() {
+	jq -rs --argjson since "$2" --argjson until "$3" --argjson inode "${4:-0}" '
+		.[] | select(.type == "finding" and .time / 1e9 >= $since and .time / 1e9 <= $until) |
+		(if .ino then "\(.index) \(.pages)" else "- -" end) as $pages |
+		(if .ino and .ino != $inode then " inode \(.ino)" else "" end) as $other |
+		"\(.rule) \(.certainty) \($pages) \([.actors[].comm] | unique | join(","))\($other)"' \
+		"$1" >"$work/findings" || echo "the report cannot be read" >>"$work/findings"
+	sort "$work/findings"
 }
