@@ -68,6 +68,7 @@ enum event_type {
 	EVENT_LOCK_NAME		= 35,	/* struct event_lock_name, made in user space */
 	EVENT_LOCK_COUNT	= 36,	/* struct event_lock_count, made in user space */
 	EVENT_LOCK_LOSS		= 37,	/* struct event_lock_loss, made in user space */
+	EVENT_LOCK_SET		= 38,	/* struct event_lock_set: what a task holds at a place that counts */
 	EVENT_TYPE_COUNT
 };
 
@@ -529,7 +530,43 @@ struct event_lock_loss {
 	__u64 missed;		/* times a program could not run, the CPU being in it */
 };
 
+/* event_lock_set.place: where the task is, and so what another must not do meanwhile */
+enum lock_place {
+	LOCK_PLACE_FAULT	= 1,	/* begins dax_iomap_fault(); the entry's lock not included */
+	LOCK_PLACE_TRUNCATE	= 2,	/* begins truncate_inode_pages_range() */
+	LOCK_PLACE_FLUSH	= 3,	/* begins dax_writeback_mapping_range() */
+	LOCK_PLACE_FLIP		= 4,	/* changes S_DAX: inode_set_flags() */
+	LOCK_PLACE_RW		= 5,	/* begins dax_iomap_rw() */
+	LOCK_PLACE_WRITEPAGES	= 6,	/* begins do_writepages() */
+	LOCK_PLACE_COUNT
+};
+
+#define LOCK_SET_MAX	8
+
+/* event_lock_set.held[] */
+struct event_lock_held {
+	__u64 lock;		/* names it while its inode is in memory: its kernel address */
+	__u32 class;		/* id */
+	__u8 mode;		/* enum lock_mode */
+	__u8 type;		/* enum lock_type */
+	__u8 reserved[2];	/* 0 */
+};
+
+/*
+ * The locks that the task of the header holds when it comes to a place, on that
+ * inode.  Told when they are not what the task held when it came there last:
+ * until another record of this task and place, they are the same.
+ */
+struct event_lock_set {
+	struct event_header header;
+	struct inode_id inode;
+	__u32 place;		/* enum lock_place */
+	__u32 count;		/* of held; more than LOCK_SET_MAX: those beyond are not told */
+	struct event_lock_held held[LOCK_SET_MAX];	/* in the order of taking; the rest is 0 */
+};
+
 #ifndef __bpf__
+_Static_assert(sizeof(struct event_lock_set) == 184, "event_lock_set");
 _Static_assert(sizeof(struct event_header) == 32, "event_header");
 _Static_assert(sizeof(struct inode_id) == 16, "inode_id");
 _Static_assert(sizeof(struct event_task) == 48, "event_task");

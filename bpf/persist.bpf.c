@@ -230,6 +230,21 @@ int BPF_PROG(writepages__enter, struct address_space *mapping, struct writeback_
 	return 0;
 }
 
+/* The tracepoint inside of it is not reached when nothing is left to be written. */
+SEC("fentry/dax_writeback_mapping_range")
+int BPF_PROG(writepages__old_mode, struct address_space *mapping, void *dax_dev,
+	     struct writeback_control *control)
+{
+	struct inode *inode = mapping->host;
+
+	if (!inode__wanted(inode) && inode__followed(inode))
+		operation__record(inode, EVENT_OLD_MODE, OPERATION_WRITEBACK,
+				  control->range_start >> page_shift,
+				  control->range_end == LLONG_MAX ? INDEX_MAX :
+				  (__u64)control->range_end >> page_shift, 0, 0, -1);
+	return 0;
+}
+
 SEC("fexit/do_writepages")
 int BPF_PROG(writepages__exit, struct address_space *mapping, struct writeback_control *control,
 	     int result)

@@ -15,6 +15,8 @@ static const struct rule_hooks *const families[] = {
 	&layout_hooks,
 	&entry_lock_hooks,
 	&huge_hooks,
+	/* Behind those that observe: what has happened need not be predicted. */
+	&predict_hooks,
 };
 
 #define EACH_FAMILY(hook, ...)							\

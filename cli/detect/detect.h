@@ -69,6 +69,7 @@ struct coverage {
 #define FINDING_MAX_EVENTS	32
 #define FINDING_MAX_ACTORS	4
 #define FINDING_SUMMARY		384
+#define FINDING_SCHEDULE	512
 
 struct finding_actor {
 	__u32 tid;
@@ -92,6 +93,7 @@ struct finding {
 	__u64 time;			/* ns, of the moment */
 	__u64 occurrences;		/* up to now, the first included */
 	char summary[FINDING_SUMMARY];
+	char schedule[FINDING_SCHEDULE];	/* of what is predicted: how it happens, and why it can; or "" */
 	struct finding_actor actors[FINDING_MAX_ACTORS];
 	unsigned int actor_count;
 	struct model_event events[FINDING_MAX_EVENTS];	/* in the stream's order */

@@ -2,6 +2,7 @@
 /* Findings: made, fingerprinted, kept. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detect/private.h"
 
@@ -152,6 +153,18 @@ void finding__history(struct finding *finding, const struct detector *detector,
 	}
 	finding->event_count = count;
 	finding->moment = count ? (int)count - 1 : -1;
+}
+
+bool finding__is_observed(const struct detector *detector, enum rule_index rule,
+			  const struct model_inode *inode)
+{
+	const struct finding *finding;
+
+	for (finding = detector->first; finding; finding = finding->next)
+		if (finding->rule == rule && !*finding->schedule &&
+		    !memcmp(&finding->key.inode, &inode->id, sizeof(inode->id)))
+			return true;
+	return false;
 }
 
 void finding__commit(struct detector *detector, struct finding *finding)

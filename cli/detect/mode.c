@@ -210,6 +210,7 @@ static void old_mode_used(struct detector *detector, struct model_task *task,
 
 	/* Without a change that was seen it may be how that filesystem does it. */
 	if (!inode->mode.changed_event || (inode->mode.flags & MODE_DAX) ||
+	    record->operation == OPERATION_WRITEBACK ||	/* predict.c */
 	    !rule__judges(detector, RULE_FLIP_UNSERIALISED))
 		return;
 	snprintf(signature, sizeof(signature), "out of DAX|old mode|%s", name);

@@ -71,7 +71,7 @@ struct rule_hooks {
 		     const struct event_header *record);
 };
 
-extern const struct rule_hooks window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks,
+extern const struct rule_hooks predict_hooks, window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks,
 	layout_hooks, entry_lock_hooks, huge_hooks, lock_hooks;
 
 extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sync_missed_dirty,
@@ -91,6 +91,11 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 #define NOTE_FREED		0x40	/* of a fault: blocks of the file were freed meanwhile */
 #define NOTE_FLIPPED		0x80	/* of a FILEATTR: the mode has changed in it */
 #define NOTE_RIVAL		0x100	/* of a FILEATTR: faults, I/O or writeback ran in it */
+#define NOTE_FLUSHED		0x400	/* of a FALLOCATE, a FILEATTR: it has written back */
+#define NOTE_PREDICTED		0x800	/* the operation and notes.rival have no lock in common */
+#define NOTE_EARLY		0x1000	/* of a WRITE: notes.rival's hole was removed before any answer */
+#define NOTE_ALLOCATED		0x2000	/* and then the block was there, and nothing was removed since */
+#define NOTE_MOVED		0x4000	/* of NOTE_PREDICTED: the page's block moves */
 #define NOTE_MAPPED		0x200	/* of a FILEATTR: the file was mapped in it */
 
 /* Selected, and all that it needs is in the stream. */
@@ -149,6 +154,9 @@ void finding__actor(struct finding *finding, const struct detector *detector, __
  */
 void finding__history(struct finding *finding, const struct detector *detector,
 		      const struct model_inode *inode, __u64 since);
+/* Has the rule seen on that inode what others only predict? */
+bool finding__is_observed(const struct detector *detector, enum rule_index rule,
+			  const struct model_inode *inode);
 /* The finding is whole: keep it and tell whoever listens. */
 void finding__commit(struct detector *detector, struct finding *finding);
 

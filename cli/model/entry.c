@@ -129,6 +129,9 @@ static void renew(struct model *model, struct model_entry *entry)
 	entry->inserted = 0;
 	entry->mapped = 0;
 	entry->holder = 0;
+	entry->fault_locks = 0;
+	entry->write_locks = 0;
+	entry->hole_locks = 0;
 	entry->epoch = model->epoch;
 }
 
@@ -221,10 +224,19 @@ void entry__inserted(struct model *model, struct model_task *task, struct model_
 		entry->inserted_event = event;
 	}
 	if (record->flags & ENTRY_ZERO) {
+		entry->hole_locks = model__locks_at(model, task, LOCK_PLACE_FAULT, &inode->id);
 		set_state(entry, ENTRY_HOLE);
 		entry->pfn = 0;
 		return;
 	}
+	inode->fault.locks = model__locks_at(model, task, LOCK_PLACE_FAULT, &inode->id);
+	inode->fault.tid = task->tid;
+	inode->fault.index = record->index;
+	inode->fault.event = event;
+	entry->faulted_by = task->tid;
+	entry->fault_locks = model__locks_at(model, task, LOCK_PLACE_FAULT, &inode->id);
+	if (record->flags & (ENTRY_DIRTY | ENTRY_SYNC))
+		entry->write_locks = entry->fault_locks;
 	if (entry->order == record->order)
 		entry->pfn = record->pfn;
 	if (record->flags & ENTRY_DIRTY) {

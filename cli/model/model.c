@@ -59,6 +59,7 @@ void model__free(struct model *model)
 		free(task);
 	}
 	mapping__free_all(model);
+	locks__free_all(model);
 	HASH_ITER(hh, model->inodes, inode, next_inode) {
 		HASH_DEL(model->inodes, inode);
 		free(inode);

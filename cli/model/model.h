@@ -78,6 +78,7 @@ struct model_mode {
 	__u32 changed_by;			/* tid of who told of the newest change */
 	__u64 operations;			/* address_space.a_ops */
 	__u64 changed_event;			/* of that change, its number in the history; 0: none */
+	__u32 flip_locks;			/* the detector's: what was held then; 0: not known */
 };
 
 struct model_inode {
@@ -96,6 +97,10 @@ struct model_inode {
 	__u64 checked;				/* stamp of the newest record that would have shown a flip */
 	__u64 allocated;			/* stamp of the newest EVENT_IOMAP with new blocks */
 	__u64 write_failed_at;			/* ns: ->writepages returned an error; 0: never */
+	struct {				/* the newest fault on a block: what it held */
+		__u32 locks, tid;
+		__u64 index, event;
+	} fault;
 	struct model_entry *entries;		/* list of all entries */
 	size_t entry_count, small_count;	/* of all, of order 0 */
 	struct model_operation *open;		/* list of operations in progress */
@@ -113,6 +118,14 @@ struct model_writer {
 };
 
 #define ENTRY_WRITERS	2	/* kept of those since the last write-protection */
+
+/* What a task holds at a place that counts; see struct event_lock_set. */
+struct model_locks {
+	__u32 id;				/* from 1 */
+	__u32 count;				/* of held[] */
+	struct event_lock_held held[LOCK_SET_MAX];
+	UT_hash_handle hh;
+};
 
 struct model_entry {
 	struct {				/* the hash key */
@@ -134,6 +147,9 @@ struct model_entry {
 	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
 	__u32 mapped_by;			/* tid of its task */
 	__u32 inserted_by;			/* tid */
+	__u32 fault_locks, write_locks;		/* ids: of the newest fault on a block, of the newest that stores */
+	__u32 hole_locks;			/* of the newest that mapped a hole's page */
+	__u32 faulted_by;			/* tid of the newest fault on a block */
 	__u64 inserted_event;			/* its number in the history */
 	__u32 holder;				/* tid of the fault that holds its lock; 0: none known */
 	struct model_task *pending;		/* whose fault is under way, or NULL */
@@ -169,6 +185,9 @@ struct model_operation {
 		__u64 truncated;		/* stamp: the page cache of its range is gone */
 		__u64 unmapped;			/* stamp of the newest unmap by its task in it */
 		__u64 unmapped_first, unmapped_last;
+		/* Of prediction: the other one's task, page, event and locks. */
+		__u32 rival, rival_locks, own_locks;
+		__u64 rival_index, rival_event;
 	} notes;
 	struct model_operation *open_next, *open_prev;
 };
@@ -211,6 +230,11 @@ struct model_task {
 	} mapped;
 	struct model_sb_operation sb_operations[SB_OPERATION_DEPTH];	/* outermost first */
 	unsigned int sb_depth;
+	struct {				/* what it held when it came there last */
+		struct inode_id inode;
+		__u64 epoch, stamp;
+		__u32 id;			/* 0: not known */
+	} places[LOCK_PLACE_COUNT];
 	bool waiting;				/* wait is what it does */
 	struct model_wait wait;
 	struct model_task *wait_next, *wait_prev;
@@ -353,6 +377,21 @@ const struct model_mapping *model__mapping_of(const struct model *model,
 /* What freeing operation of this task, if any, covers the page; or NULL. */
 struct model_operation *model__freeing(struct model_task *task, const struct model_inode *inode,
 				       __u64 index, __u32 order);
+
+/*
+ * The locks that the task held when it last came to that place on that inode; 0:
+ * not known.  The locks of an id, or NULL.
+ */
+__u32 model__locks_at(const struct model *model, const struct model_task *task,
+		      enum lock_place place, const struct inode_id *inode);
+const struct model_locks *model__locks(const struct model *model, __u32 id);
+
+/*
+ * Does nothing that is held in both keep their tasks apart?  False if that is not
+ * known: what was not told may be held in both, and of a percpu_rw_semaphore only
+ * writers are seen.
+ */
+bool model__nothing_excludes(const struct model *model, __u32 first, __u32 second);
 
 /* Records that were taken in. */
 __u64 model__records(const struct model *model);

@@ -14,6 +14,7 @@
 #define MAX_OPEN		1024		/* operations in progress on one inode */
 #define MAX_STACKS		(1UL << 16)
 #define MAX_SYMBOLS		(1UL << 18)
+#define MAX_LOCK_SETS		(1UL << 16)
 
 /* The huge entry's order (PMD_ORDER with 4 KiB pages). */
 #define HUGE_ORDER		9
@@ -53,6 +54,8 @@ struct model {
 	struct model_stack *stacks;
 	struct model_symbol *symbols;
 	struct model_mapping *mappings;
+	struct model_locks *lock_sets;	/* hash by contents */
+	struct model_locks **lock_set;	/* by id - 1 */
 	struct model_task *waiting;	/* list of those that wait for an entry's lock */
 	struct pool entry_pool, mapping_pool;
 	size_t huge_entries;	/* looked for only if there are any */
@@ -78,6 +81,11 @@ void mapping__begin(struct model *model, struct model_inode *inode, struct model
 void mapping__end(struct model *model, const struct event_map *record);
 void mapping__forget_all(struct model *model, struct model_inode *inode);
 void mapping__free_all(struct model *model);
+
+/* locks.c */
+void locks__told(struct model *model, struct model_task *task,
+		 const struct event_lock_set *record);
+void locks__free_all(struct model *model);
 
 /* wait.c */
 void wait__begin(struct model *model, struct model_task *task, struct model_inode *inode,

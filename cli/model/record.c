@@ -401,6 +401,9 @@ void model__record(struct model *model, const struct event_header *header)
 		if (model->listener.lock)
 			model->listener.lock(model->context, task, header);
 		break;
+	case EVENT_LOCK_SET:
+		locks__told(model, task, (const void *)header);
+		break;
 	case EVENT_TASK:
 		snprintf(task->comm, sizeof(task->comm), "%.*s", EVENT_COMM_LENGTH - 1,
 			 ((const struct event_task *)header)->comm);

@@ -355,6 +355,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.ways = { { {
 			{ PROBE_FENTRY, "writepages__enter", "do_writepages", "address_space,writeback_control=" },
 			{ PROBE_FENTRY, "writepages__exit", "do_writepages", "address_space,writeback_control=" },
+			{ PROBE_FENTRY, "writepages__old_mode", "dax_writeback_mapping_range", "address_space,-,writeback_control=" },
 		} } },
 	},
 	[OBSERVED_ALLOCATING_WRITE] = {
@@ -460,6 +461,8 @@ int probe_table__of_record(const struct event_header *record)
 		}
 	case EVENT_LOCK_LEAK:
 		return OBSERVED_LOCK_TASK;
+	case EVENT_LOCK_SET:
+		return OBSERVED_LOCK_SET;
 	default:
 		return -1;
 	}

@@ -129,3 +129,24 @@
 			{ PROBE_TP_BTF, "lock_task__free", "sched_process_free", "task_struct=" },
 		} } },
 	},
+	[OBSERVED_LOCK_SET] = {
+		.name = "lock-set",
+		.what = "which locks a task holds where another must be kept out",
+		.without = "nothing but DX13 is predicted",
+		/* Of faults lock-entry tells. */
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__rw", "dax_iomap_rw", "kiocb" },
+				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
+				{ PROBE_FENTRY, "lock_set__flip", "inode_set_flags", "inode,-,-=" },
+			} },
+			{ {
+				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__rw", "dax_iomap_rw", "kiocb" },
+				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
+			} },
+		},
+	},

@@ -102,6 +102,8 @@ static void json_finding(FILE *file, const struct detector *detector,
 		 (unsigned long long)finding->key.fingerprint);
 	json__string(&json, "fingerprint", fingerprint);
 	json__string(&json, "summary", finding->summary);
+	if (*finding->schedule)
+		json__string(&json, "schedule", finding->schedule);
 	json__array(&json, "actors");
 	for (i = 0; i < finding->actor_count; i++) {
 		json__object(&json, NULL);

@@ -203,7 +203,7 @@ static void text_finding(FILE *file, const struct detector *detector,
 			 const struct finding *finding)
 {
 	const struct rule *rule = rule_table[finding->rule];
-	char line[FINDING_SUMMARY + 64];
+	char line[FINDING_SUMMARY + FINDING_SCHEDULE];
 
 	fprintf(file, "%s %s: %s, %s\n", rule->id, rule->name, finding->certainty, rule->severity);
 	if (finding__is_about_locks(finding))
@@ -214,6 +214,10 @@ static void text_finding(FILE *file, const struct detector *detector,
 	report__wrap(file, 2, line);
 	snprintf(line, sizeof(line), "%s.", finding->summary);
 	report__wrap(file, 2, line);
+	if (*finding->schedule) {
+		fputs("  How it happens\n", file);
+		report__wrap(file, 4, finding->schedule);
+	}
 	if (finding__is_about_locks(finding))
 		report__lock_finding(file, detector, finding);
 	print_interleaving(file, finding);

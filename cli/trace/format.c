@@ -70,6 +70,7 @@ static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
 	[EVENT_LOCK_NAME]	= sizeof(struct event_lock_name),
 	[EVENT_LOCK_COUNT]	= sizeof(struct event_lock_count),
 	[EVENT_LOCK_LOSS]	= sizeof(struct event_lock_loss),
+	[EVENT_LOCK_SET]	= sizeof(struct event_lock_set),
 };
 
 size_t trace_record__minimum(unsigned int type)

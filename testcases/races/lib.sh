@@ -6,43 +6,53 @@
 #			the refdax mounted at its argument; it does the same whether the bug is
 #			on or off
 #	options		for the mount, if not dax=always
+#	locks		(if it is there) daxtrace needs locks to see it
+#	calm		(if it is there) the same bug, and the same operations one after the
+#			other, so that nothing bad happens: daxtrace predicts it. NAME/calm plays it
 #	expected	lines of it:
 #	    on: WORDS, off: WORDS	what the tasks see with the bug, and without
 #	    finding: RULE CERTAINTY INDEX PAGES ACTORS
 #			what daxtrace finds with the bug, and nothing else: pages of the file, and
 #			the names of the tasks; "-" where it is not about a page. Without the bug
 #			it finds nothing.
+#	    calm on: WORDS, calm off: WORDS, calm finding: ...	the same of "calm"
 #	    window: RULE	without the bug the rule's window was open, and contested
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 races=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
-# play NAME on|off: on a fresh filesystem. Standard output is the scenario's; the number of
-# its file is in $work/inode. 3: it cannot be mounted.
+# play NAME[/calm] on|off: on a fresh filesystem. Standard output is the scenario's; the
+# number of its file is in $work/inode. 3: it cannot be mounted.
 play() {
-	local status=0 options=dax=always
-	[ -e "$races/$1/options" ] && options=$(cat "$races/$1/options")
+	local name=${1%/calm} script=scenario status=0 options=dax=always
+	[ "$name" = "$1" ] || script=calm
+	[ -e "$races/$name/options" ] && options=$(<"$races/$name/options")
 	# Small: what one file frees, the next one gets.
 	load_refdax && "$build/fs/mkfs.refdax" -q -f -J 5 --size=32 /dev/pmem0 &&
 		mount -t refdax -o "$options" /dev/pmem0 "$mount_point" || return 3
-	if ! echo "$1 $2" >"$(lab)/bugs"; then
+	export SCENARIO_LAB=/sys/kernel/debug/refdax/pmem0
+	if ! echo "$name $2" >"$SCENARIO_LAB/bugs"; then
 		unmount_filesystem
 		return 3
 	fi
-	"$races/$1/scenario" "$mount_point" || status=$?
+	"$races/$name/$script" "$mount_point" || status=$?
 	stat -c %i "$mount_point/file" >"$work/inode"
 	unmount_filesystem || status=$?
 	return $status
 }
 
-# expected NAME KEY: the values of those lines
+# expected NAME[/calm] KEY: the values of those lines
 expected() {
-	sed -n "s/^$2: //p" "$races/$1/expected"
+	local name=${1%/calm} key=$2
+	[ "$name" = "$1" ] || key="calm $2"
+	sed -n "s/^$key: //p" "$races/$name/expected"
 }
 
 # clock: seconds since boot, as the times of a trace
 clock() {
-	cut -d' ' -f1 /proc/uptime
+	local up
+	read -r up _ </proc/uptime
+	echo "$up"
 }
 
 # findings REPORT SINCE UNTIL INODE: of a report in JSON, what happened between the two

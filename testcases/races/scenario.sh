@@ -12,10 +12,13 @@ set -u
 	folder=$1
 	file=$folder/file
 	other=$folder/other
-	flag=$(mktemp -u "${TMPDIR:-/tmp}/scenario.XXXXXX")
+	flag=/tmp/scenario.$$
 }
-lab=/sys/kernel/debug/refdax/$(basename "$(findmnt -no SOURCE "$folder")")
-program=$(realpath "${O:-$(dirname "${BASH_SOURCE[0]}")/../../build}")/tests/actor
+# Under emulation each program that is run costs a second: what the caller knows it says.
+lab=${SCENARIO_LAB:-/sys/kernel/debug/refdax/$(basename "$(findmnt -no SOURCE "$folder")")}
+program=$(realpath "${O:-$(dirname "${BASH_SOURCE[0]}")/../../build}/tests/actor")
+bug=${0%/scenario}
+bug=${bug##*/}
 
 # actor NAME FILE COMMAND...: see actor.c
 actor() {
@@ -31,7 +34,7 @@ gate() {
 # For how long to wait for a task at a gate to which it gets with the bug, and from
 # which a lock keeps it without; in milliseconds.
 # shellcheck disable=SC2034 # the scenarios use it
-if grep -q "^$(basename "$(dirname "$0")") on" "$lab/bugs"; then
+if [[ $(<"$lab/bugs") =~ (^|$'\n')"$bug on " ]]; then
 	soon=120000
 else
 	soon=2000

@@ -344,6 +344,17 @@ void story__iomap(const struct story_task *task, const struct story_file *file, 
 	story__record(task->story, &record.header, task->tid);
 }
 
+void story__old_mode(const struct story_task *task, const struct story_file *file,
+		     enum operation operation, __u64 index)
+{
+	struct event_enter record = {
+		.header = HEADER(EVENT_OLD_MODE, record), .inode = file->id, .first = index,
+		.last = index, .operation = operation, .stack = -1,
+	};
+
+	story__record(task->story, &record.header, task->tid);
+}
+
 void story__mode(const struct story_task *task, const struct story_file *file, __u32 old_flags,
 		 __u32 new_flags)
 {

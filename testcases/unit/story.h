@@ -142,6 +142,9 @@ void story__iomap(const struct story_task *task, const struct story_file *file, 
 void story__mode(const struct story_task *task, const struct story_file *file, __u32 old_flags,
 		 __u32 new_flags);
 /* EVENT_ENTRY_LOCK, _UNLOCK, _WAIT or _WAKE (then of waiter). */
+/* A function of DAX is called for a file that is not in DAX mode. */
+void story__old_mode(const struct story_task *task, const struct story_file *file,
+		     enum operation operation, __u64 index);
 void story__entry_lock(const struct story_task *task, const struct story_file *file,
 		       enum event_type type, __u64 index, const struct story_task *waiter);
 void story__handle(const struct story_task *task, __u32 dev);

@@ -33,6 +33,20 @@ void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode 
 	story__record(task->story, &record.header, task->tid);
 }
 
+void story__lock_set(const struct story_task *task, const struct story_file *file,
+		     enum lock_place place, const struct event_lock_held *held, __u32 count)
+{
+	struct event_lock_set record = {
+		.header = HEADER(EVENT_LOCK_SET, record), .inode = file->id, .place = place,
+		.count = count,
+	};
+	__u32 i;
+
+	for (i = 0; i < count && i < LOCK_SET_MAX; i++)
+		record.held[i] = held[i];
+	story__record(task->story, &record.header, task->tid);
+}
+
 void story__lock_leak(const struct story_task *task, __u32 class, enum lock_mode mode)
 {
 	struct event_lock_leak record = {

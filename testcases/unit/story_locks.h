@@ -13,6 +13,10 @@ void story__lock_class(struct story *story, __u32 id, enum lock_type type, const
 void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode from_mode,
 		      __u32 to, enum lock_mode to_mode, __u32 flags);
 
+/* The task comes to a place with these held. */
+void story__lock_set(const struct story_task *task, const struct story_file *file,
+		     enum lock_place place, const struct event_lock_held *held, __u32 count);
+
 /* The task ended with a lock held. */
 void story__lock_leak(const struct story_task *task, __u32 class, enum lock_mode mode);
 
