@@ -134,7 +134,8 @@ enum operation {
 
 /*
  * event_exit.argument of OPERATION_WRITEPAGES: whether anything in the mapping
- * is tagged as dirty when it ends.  0: of an older trace, which does not say.
+ * is tagged when it ends: as dirty, under writeback or about to be.  0: of an older
+ * trace, which does not say.
  */
 #define WRITEPAGES_CLEAN	0x1
 #define WRITEPAGES_TAGGED	0x2
@@ -169,6 +170,7 @@ struct inode_id {
 struct event_task {
 	struct event_header header;
 	char comm[EVENT_COMM_LENGTH];		/* NUL-terminated */
+	__u64 started;		/* ns, when the task was made: of the clock of ->time */
 };
 
 /* A superblock, before the first record of one of its inodes. */
@@ -569,7 +571,7 @@ struct event_lock_set {
 _Static_assert(sizeof(struct event_lock_set) == 184, "event_lock_set");
 _Static_assert(sizeof(struct event_header) == 32, "event_header");
 _Static_assert(sizeof(struct inode_id) == 16, "inode_id");
-_Static_assert(sizeof(struct event_task) == 48, "event_task");
+_Static_assert(sizeof(struct event_task) == 56, "event_task");
 _Static_assert(sizeof(struct event_superblock) == 88, "event_superblock");
 _Static_assert(sizeof(struct event_enter) == 88, "event_enter");
 _Static_assert(sizeof(struct event_exit) == 72, "event_exit");

@@ -48,6 +48,10 @@ int BPF_PROG(mkclean__mapping, struct address_space *mapping, unsigned long inde
 	return 0;
 }
 
+/* task_state.writeback */
+#define IN_WRITEBACK	0x1	/* of dax_writeback_mapping_range() */
+#define IN_WRITEPAGES	0x2	/* ->writepages of a file in DAX mode, which may flush by itself */
+
 /*
  * CPU caches over a range are written back.  There is no inode here; the model
  * finds the pages by their frames.
@@ -86,7 +90,7 @@ int BPF_PROG(writeback__enter, struct inode *inode, unsigned long first, unsigne
 		return 0;
 	state = task__state(EVENT_FLUSH);
 	if (state)
-		state->writeback = 1;
+		state->writeback |= IN_WRITEBACK;
 	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
 	return 0;
@@ -101,7 +105,7 @@ int BPF_PROG(writeback__exit, struct inode *inode, unsigned long first, unsigned
 		return 0;
 	state = task__state(EVENT_FLUSH);
 	if (state)
-		state->writeback = 0;
+		state->writeback &= ~IN_WRITEBACK;
 	operation__exit(inode, OPERATION_WRITEBACK, 0, 0);
 	return 0;
 }
@@ -221,9 +225,15 @@ SEC("fentry/do_writepages")
 int BPF_PROG(writepages__enter, struct address_space *mapping, struct writeback_control *control)
 {
 	struct inode *inode = mapping->host;
+	struct task_state *state;
 
 	if (!inode__followed(inode))
 		return 0;
+	if (inode->i_flags & S_DAX) {
+		state = task__state(EVENT_FLUSH);
+		if (state)
+			state->writeback |= IN_WRITEPAGES;
+	}
 	operation__enter(inode, OPERATION_WRITEPAGES, control->range_start >> page_shift,
 			 control->range_end == LLONG_MAX ? INDEX_MAX :
 			 (__u64)control->range_end >> page_shift, control->sync_mode, 0, -1);
@@ -250,13 +260,17 @@ int BPF_PROG(writepages__exit, struct address_space *mapping, struct writeback_c
 	     int result)
 {
 	struct inode *inode = mapping->host;
+	struct task_state *state;
 
 	if (!inode__followed(inode))
 		return 0;
+	state = task__state(EVENT_FLUSH);
+	if (state)
+		state->writeback = 0;
 	mode__check(inode, mapping);
-	/* The lowest mark is PAGECACHE_TAG_DIRTY. */
+	/* Any mark: which bit is PAGECACHE_TAG_DIRTY depends on the kernel's gfp_t. */
 	operation__exit(inode, OPERATION_WRITEPAGES, result,
-			mapping->i_pages.xa_flags >> XA_MARKS_SHIFT & 1 ? WRITEPAGES_TAGGED :
-									  WRITEPAGES_CLEAN);
+			mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? WRITEPAGES_TAGGED :
+								      WRITEPAGES_CLEAN);
 	return 0;
 }

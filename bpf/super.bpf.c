@@ -9,6 +9,7 @@ static __always_inline void sb__record(__u32 type, __u32 dev, __u32 operation, _
 {
 	struct event_sb *record;
 
+	task__announce();
 	record = record__reserve(sizeof(*record), type);
 	if (!record)
 		return;

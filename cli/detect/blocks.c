@@ -19,7 +19,8 @@
  * DX09 stale-mapping-after-write: write(2) of a page has returned, and the
  * entry is still that of a hole that was not unmapped; or the hole's entry was removed by the write
  * and its page tables were not cleared, while somebody maps it; or a fault that
- * began before the write ended installs the hole afterwards.  The entry's lock
+ * began before the write ended, or is answered as if there had been none, installs
+ * the hole afterwards.  The entry's lock
  * excludes all three, as does invalidate_inode_pages2_range()'s last step.
  * Only writes of all that was asked for are judged.  History: B3 to B6.
  *
@@ -80,15 +81,37 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 	}
 	if (!frees_blocks(operation))
 		return;
+	operation->inode->written.tid = 0;
 	window__open(detector, operation, RULE_FAULT_MAPS_FREED);
 	if (moves_blocks(operation))
 		window__open(detector, operation, RULE_DROPPED_WRITE);
 	mark_faults(operation, NOTE_FREED);
 }
 
+/*
+ * The newest write has given these pages blocks, and nothing has freed any since:
+ * a hole is no answer any more.
+ */
+static void check_answer(struct model_operation *fault, const struct event_iomap *record)
+{
+	const struct model_inode *inode = fault->inode;
+
+	if (record->type != IOMAP_TYPE_HOLE || !inode->written.tid ||
+	    inode->written.epoch != fault->task->epoch ||
+	    fault->first < inode->written.first || fault->last > inode->written.last ||
+	    (fault->notes.flags & NOTE_FREED) || inode->written.tid == fault->task->tid)
+		return;
+	fault->notes.flags |= NOTE_OVERTAKEN;
+	fault->notes.tid = inode->written.tid;
+	fault->notes.event = inode->written.event;
+	fault->notes.index = fault->first;
+}
+
 static void iomap_answered(struct detector *detector, struct model_operation *operation,
 			   const struct event_iomap *record)
 {
+	if (operation->operation == OPERATION_FAULT)
+		check_answer(operation, record);
 	if (operation->operation == OPERATION_WRITE && (record->flags & IOMAP_FLAG_NEW))
 		window__open(detector, operation, RULE_STALE_MAPPING);
 }
@@ -404,6 +427,25 @@ static void overtake_faults(struct model_operation *write)
 	}
 }
 
+/* Whole pages; not while blocks are being freed. */
+static void note_written(const struct model_operation *write)
+{
+	const struct model_operation *operation;
+	__u64 first = (write->argument[0] + PAGE_BYTES - 1) / PAGE_BYTES;
+	__u64 end = (write->argument[0] + write->argument[1]) / PAGE_BYTES;
+
+	if (end <= first || end < write->argument[0] / PAGE_BYTES)
+		return;
+	DL_FOREACH2(write->inode->open, operation, open_next)
+		if (frees_blocks(operation))
+			return;
+	write->inode->written.first = first;
+	write->inode->written.last = end - 1;
+	write->inode->written.event = write->event;
+	write->inode->written.epoch = write->task->epoch;
+	write->inode->written.tid = write->task->tid;
+}
+
 static void judge_overtaken(struct detector *detector, struct model_task *task,
 			    struct model_inode *inode, const struct event_entry *record)
 {
@@ -421,7 +463,7 @@ static void judge_overtaken(struct detector *detector, struct model_task *task,
 	write.task = (struct model_task *)writer;
 	write.event = fault->notes.event;
 	report_stale(detector, &write, task, fault->notes.index, "after the write",
-		     "a fault that began before its end installed the hole's page after it",
+		     "a fault went by what it was told before, and installed the hole's page after it",
 		     fault->event, record->header.time);
 }
 
@@ -507,10 +549,12 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 		if (rule__judges(detector, RULE_STALE_MAPPING))
 			judge_write(detector, operation, time);
 		overtake_faults(operation);
+		note_written(operation);
 		break;
 	default:
 		if (!frees_blocks(operation))
 			break;
+		operation->inode->written.tid = 0;
 		mark_faults(operation, NOTE_FREED);
 		if (!result && (operation->notes.flags & NOTE_SUSPECT) &&
 		    rule__judges(detector, RULE_FAULT_MAPS_FREED))

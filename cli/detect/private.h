@@ -86,7 +86,7 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 #define NOTE_SUSPECT_ENTRY	0x2	/* its entry must still be there at the end */
 #define NOTE_HOLE_REMOVED	0x4	/* of DX09: index names a hole that must be unmapped */
 #define NOTE_BUSY		0x8	/* of DX11: the newest look found a page in use */
-#define NOTE_BUSY_TRUNCATED	0x10	/* and the page cache was truncated all the same */
+#define NOTE_FREES_MAPPED	0x10	/* it frees a page that is mapped, and nobody has looked */
 #define NOTE_OVERTAKEN		0x20	/* of a fault: a write of its page has ended meanwhile */
 #define NOTE_FREED		0x40	/* of a fault: blocks of the file were freed meanwhile */
 #define NOTE_FLIPPED		0x80	/* of a FILEATTR: the mode has changed in it */

@@ -458,14 +458,14 @@ void entry__written_back(struct model *model, struct model_task *task, struct mo
 
 /*
  * The newest flush, after which no tag was cleared.  What was stored before is
- * durable; the entry stays as dirty as it was.  Rare: the kernel's own writeback
- * clears the tag after each flush.
+ * durable; the entry stays as dirty as it was, unless nobody can store to it.
+ * Rare: the kernel's own writeback clears the tag after each flush.
  */
 void entry__flushed(struct model *model, struct model_task *task)
 {
 	const struct event_flush *flush = &task->flushed;
 	struct model_inode *inode = NULL;
-	struct model_entry *entry;
+	struct model_entry *entry, *next;
 	unsigned int i;
 
 	if (!flush->pages)
@@ -475,10 +475,14 @@ void entry__flushed(struct model *model, struct model_task *task)
 		    task->operations[i].operation == OPERATION_SYNC)
 			inode = task->operations[i].inode;
 	if (inode)
-		DL_FOREACH2(inode->dirty, entry, dirty_next)
-			if (entry->epoch == model->epoch && entry->pfn &&
-			    flush_covers(flush, entry))
-				entry->flushed_at = flush->header.time;
+		DL_FOREACH_SAFE2(inode->dirty, entry, next, dirty_next) {
+			if (entry->epoch != model->epoch || !entry->pfn ||
+			    !flush_covers(flush, entry))
+				continue;
+			entry->flushed_at = flush->header.time;
+			if (!entry->writable && !entry->writers[0].vma && !entry->writers[1].vma)
+				set_state(entry, ENTRY_CLEAN);
+		}
 	task->flushed.pages = 0;
 }
 

@@ -97,6 +97,10 @@ struct model_inode {
 	__u64 checked;				/* stamp of the newest record that would have shown a flip */
 	__u64 allocated;			/* stamp of the newest EVENT_IOMAP with new blocks */
 	__u64 write_failed_at;			/* ns: ->writepages returned an error; 0: never */
+	struct {				/* the detector's: pages that have blocks since that write */
+		__u64 first, last, event, epoch;
+		__u32 tid;			/* 0: none */
+	} written;
 	struct {				/* the newest fault on a block: what it held */
 		__u32 locks, tid;
 		__u64 index, event;

@@ -44,6 +44,7 @@ struct model {
 	void *context;
 	struct model_loss loss;
 	__u64 records;
+	__u64 begun;			/* ns: the time of the first */
 	__u64 epoch;
 	struct model_task *tasks, *oldest_task;
 	struct model_superblock *superblocks;

@@ -361,11 +361,22 @@ static void lose(struct model *model, __u64 records)
 	model->epoch++;
 }
 
+/* It was made since tracing began, so that nothing of what it is inside of was missed. */
+static bool is_newborn(const struct model *model, const struct model_task *task,
+		       const struct event_header *header)
+{
+	const struct event_task *record = (const void *)header;
+
+	return task->comm[0] == '?' && !task->depth && !model->loss.records &&
+	       header->size >= sizeof(*record) && record->started > model->begun;
+}
+
 void model__record(struct model *model, const struct event_header *header)
 {
 	struct model_task *task;
 
-	model->records++;
+	if (!model->records++)
+		model->begun = header->time;
 	lose(model, header->lost);
 	switch (header->type) {
 	case EVENT_SUPERBLOCK:
@@ -405,6 +416,8 @@ void model__record(struct model *model, const struct event_header *header)
 		locks__told(model, task, (const void *)header);
 		break;
 	case EVENT_TASK:
+		if (is_newborn(model, task, header))
+			task->certain = true;
 		snprintf(task->comm, sizeof(task->comm), "%.*s", EVENT_COMM_LENGTH - 1,
 			 ((const struct event_task *)header)->comm);
 		break;

@@ -36,7 +36,8 @@ __u32 trace_block_header__crc(const struct trace_block_header *header,
  * the traces that exist could no longer be read.
  */
 static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
-	[EVENT_TASK]		= sizeof(struct event_task),
+	/* Older traces do not say when it began. */
+	[EVENT_TASK]		= offsetof(struct event_task, started),
 	[EVENT_SUPERBLOCK]	= sizeof(struct event_superblock),
 	[EVENT_ENTER]		= sizeof(struct event_enter),
 	[EVENT_EXIT]		= sizeof(struct event_exit),

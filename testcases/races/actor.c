@@ -11,6 +11,7 @@
  *	faults			print how many page faults the last store or load took
  *	read PAGE		print a byte, with pread(2)
  *	write PAGE COUNT CHAR	with pwrite(2), from memory of its own
+ *	writefresh PAGE		with pwrite(2), from memory that was never touched: it faults
  *	writemap PAGE FROM	with pwrite(2), one page, from page FROM of the mapping
  *	truncate PAGES | punch PAGE COUNT | collapse PAGE COUNT | insert PAGE COUNT
  *	msync PAGE | fsync | syncfs
@@ -114,6 +115,16 @@ static void write_pages(void)
 	free(buffer);
 }
 
+static void write_fresh(void)
+{
+	long page = number();
+	void *fresh = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (fresh == MAP_FAILED || pwrite(fd, fresh, PAGE, page * PAGE) != PAGE)
+		err(1, "write from fresh memory");
+	munmap(fresh, PAGE);
+}
+
 static void pin(void)
 {
 	long page = number(), count = number();
@@ -188,6 +199,8 @@ static void command(const char *what)
 		printf("%c\n", byte ? byte : '0');
 	} else if (!strcmp(what, "write")) {
 		write_pages();
+	} else if (!strcmp(what, "writefresh")) {
+		write_fresh();
 	} else if (!strcmp(what, "writemap")) {
 		long page = number(), from = number();
 

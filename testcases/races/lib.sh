@@ -7,6 +7,7 @@
 #			on or off
 #	options		for the mount, if not dax=always
 #	locks		(if it is there) daxtrace needs locks to see it
+#	repair		(if it is there) puts right what would harm later scenarios
 #	calm		(if it is there) the same bug, and the same operations one after the
 #			other, so that nothing bad happens: daxtrace predicts it. NAME/calm plays it
 #	expected	lines of it:
@@ -36,6 +37,11 @@ play() {
 		return 3
 	fi
 	"$races/$name/$script" "$mount_point" || status=$?
+	rm -f "$work/end"
+	if [ -e "$races/$name/repair" ]; then
+		clock >"$work/end"
+		"$races/$name/repair" "$mount_point" >/dev/null
+	fi
 	stat -c %i "$mount_point/file" >"$work/inode"
 	unmount_filesystem || status=$?
 	return $status
@@ -55,14 +61,17 @@ clock() {
 	echo "$up"
 }
 
-# findings REPORT SINCE UNTIL INODE: of a report in JSON, what happened between the two
-# times, in the words of "expected"; a file other than INODE is told
+# findings REPORT SINCE UNTIL INODE NAMES: of a report in JSON, what happened between the two
+# times, in the words of "expected"; a file other than INODE is told. Each order of locks was
+# first shown by somebody: of those, who is among NAMES.
 findings() {
-	jq -rs --argjson since "$2" --argjson until "$3" --argjson inode "${4:-0}" '
+	jq -rs --argjson since "$2" --argjson until "$3" --argjson inode "${4:-0}" --arg names "${5:-}" '
 		.[] | select(.type == "finding" and .time / 1e9 >= $since and .time / 1e9 <= $until) |
 		(if .ino then "\(.index) \(.pages)" else "- -" end) as $pages |
 		(if .ino and .ino != $inode then " inode \(.ino)" else "" end) as $other |
-		"\(.rule) \(.certainty) \($pages) \([.actors[].comm] | unique | join(","))\($other)"' \
+		([.actors[].comm] | unique | if $pages == "- -" then
+			map(select(. as $name | $names | split(",") | index($name))) else . end) as $actors |
+		"\(.rule) \(.certainty) \($pages) \($actors | join(","))\($other)"' \
 		"$1" >"$work/findings" || echo "the report cannot be read" >>"$work/findings"
 	sort "$work/findings"
 }

@@ -49,6 +49,52 @@ static void test_cleaned_while_writable(void **state)
 }
 
 /* Two processes map the page, one of them is write-protected: 06083a0921fd. */
+/* ->writepages leaves nothing tagged, and no record said that the tag went. */
+static void end_writepages(struct scene *scene, __u64 argument)
+{
+	struct event_exit record = {
+		.header = { .type = EVENT_EXIT, .size = sizeof(record) },
+		.inode = scene->file.id, .argument = argument, .operation = OPERATION_WRITEPAGES,
+	};
+
+	story__record(&scene->story, &record.header, scene->writer.tid);
+}
+
+static void flush_only(struct scene *scene, __u64 argument)
+{
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write_by(&scene->mapper, &scene->file, VMA, 4);
+	story__fsync_begins(&scene->writer, &scene->file);
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_WRITEPAGES, .last = INDEX_MAX });
+	story__flush(&scene->writer, &scene->file, 4, 1);
+	end_writepages(scene, argument);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+}
+
+static void test_tag_went_untold(void **state)
+{
+	struct scene *scene = *state;
+	const struct finding *finding;
+
+	flush_only(scene, WRITEPAGES_CLEAN);
+	finding = the_one(scene, RULE_CLEAN_BUT_WRITABLE);
+	assert_int_equal(finding->index, 4);
+	assert_int_equal(finding->actors[0].tid, scene->mapper.tid);
+	assert_int_equal(finding->actors[1].tid, scene->writer.tid);
+	/* The next sync has nothing to flush, and flushes nothing. */
+	story__fsync_begins(&scene->writer, &scene->file);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+	assert_int_equal(findings(scene, 2)->next->rule, RULE_SYNC_MISSED_DIRTY);
+	/* Flushed, and still tagged: costly, and nothing is lost. Or it is not said. */
+	scene__remake(scene, RULES_ALL, 0);
+	flush_only(scene, WRITEPAGES_TAGGED);
+	assert_silent(scene);
+	scene__remake(scene, RULES_ALL, 0);
+	flush_only(scene, 0);
+	assert_silent(scene);
+}
+
 static void test_one_of_two_mappings_cleaned(void **state)
 {
 	struct scene *scene = *state;
@@ -271,6 +317,42 @@ static void test_flip_leaves_dirty_entries(void **state)
 	the_one(scene, RULE_FLIP_WITHOUT_WRITEBACK);
 }
 
+/* At the moment of the change: not even clean pages may be left. */
+static void test_flip_leaves_clean_pages(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_flip(scene);
+	end_flip(scene, 0, MODE_DAX | MODE_PAGES | MODE_MOMENT);
+	the_one(scene, RULE_FLIP_WITHOUT_WRITEBACK);
+	/* Later: they may be of the new mode. */
+	scene__remake(scene, RULES_ALL, 0);
+	begin_flip(scene);
+	end_flip(scene, 0, MODE_DAX | MODE_PAGES);
+	begin_flip(scene);
+	end_flip(scene, MODE_DAX, MODE_MOMENT);
+	assert_silent(scene);
+}
+
+/* A write that has read the mode before it changed. */
+static void test_old_mode_is_used(void **state)
+{
+	struct scene *scene = *state;
+	const struct finding *finding;
+
+	begin_flip(scene);
+	end_flip(scene, MODE_DAX, MODE_MOMENT);
+	story__old_mode(&scene->mapper, &scene->file, OPERATION_WRITE, 3);
+	finding = the_one(scene, RULE_FLIP_UNSERIALISED);
+	assert_int_equal(finding->index, 3);
+	assert_int_equal(finding->actors[0].tid, scene->mapper.tid);
+	assert_int_equal(finding->actors[1].tid, scene->writer.tid);
+	/* It has never been in another mode: how that filesystem does it. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__old_mode(&scene->mapper, &scene->file, OPERATION_WRITE, 3);
+	assert_silent(scene);
+}
+
 static void test_flip_in_a_fault(void **state)
 {
 	struct scene *scene = *state;
@@ -406,9 +488,18 @@ static void test_fault_in_truncation(void **state)
 	assert_coverage(scene, RULE_FAULT_MAPS_FREED, 1, 1, 0);
 }
 
+/* For pages in use. */
+static void look(struct scene *scene, __s64 busy)
+{
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_LAYOUT, .first = 2, .last = 9 });
+	story__exit(&scene->writer, &scene->file, OPERATION_LAYOUT, busy);
+}
+
 static void punch_page_cache(struct scene *scene)
 {
 	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
+	look(scene, 0);
 	story__unmap(&scene->writer, &scene->file, 2, 9);
 	story__truncate_begins(&scene->writer, &scene->file, 2, 9);
 	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
@@ -503,6 +594,7 @@ static void test_faults_beside_freeing_are_silent(void **state)
 	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
 		.operation = OPERATION_FALLOCATE, .first = 2, .last = 9,
 		.argument = { PUNCH, 7 * PAGE } });
+	look(scene, 0);
 	story__truncate_begins(&scene->writer, &scene->file, 2, 9);
 	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
 	fault_with_answer(scene, 2, 0, IOMAP_TYPE_MAPPED, 0);
@@ -514,6 +606,7 @@ static void test_faults_beside_freeing_are_silent(void **state)
 	story__exit(&scene->writer, &scene->file, OPERATION_FALLOCATE, -28);
 	/* Collapse puts other blocks there before it returns. */
 	story__fallocate_begins(&scene->writer, &scene->file, COLLAPSE, 2, 9);
+	look(scene, 0);
 	story__truncate_begins(&scene->writer, &scene->file, 2, INDEX_MAX);
 	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
 	fault_with_answer(scene, 7, 0, IOMAP_TYPE_MAPPED, 0);
@@ -689,13 +782,6 @@ static void test_right_shifts_are_silent(void **state)
 	assert_silent(scene);
 }
 
-static void look(struct scene *scene, __s64 busy)
-{
-	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
-		.operation = OPERATION_LAYOUT, .first = 2, .last = 9 });
-	story__exit(&scene->writer, &scene->file, OPERATION_LAYOUT, busy);
-}
-
 static void punch_with_looks(struct scene *scene, int looks, __s64 last, __s64 result)
 {
 	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
@@ -714,6 +800,32 @@ static void test_layout_break_gives_up(void **state)
 	punch_with_looks(scene, 2, 1, 0);
 	the_one(scene, RULE_LAYOUT_BREAK);
 	assert_coverage(scene, RULE_LAYOUT_BREAK, 1, 1, 0);
+}
+
+/* A mapped page is freed, and nobody asks who uses it. */
+static void test_nobody_looks(void **state)
+{
+	struct scene *scene = *state;
+	const struct finding *finding;
+
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
+	story__unmap(&scene->writer, &scene->file, 2, 9);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	finding = findings(scene, 1);
+	assert_int_equal(finding->rule, RULE_LAYOUT_BREAK);
+	assert_string_equal(finding->certainty, "predicted");
+	assert_int_equal(finding->index, 2);
+	assert_int_equal(finding->pages, 8);
+	/* Nobody has it mapped any more. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__unmap_vma(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	assert_silent(scene);
 }
 
 static void test_right_layout_breaks_are_silent(void **state)
@@ -920,6 +1032,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		SCENE_TEST(test_cleaned_while_writable),
+		SCENE_TEST(test_tag_went_untold),
 		SCENE_TEST(test_one_of_two_mappings_cleaned),
 		SCENE_TEST(test_write_protected_is_silent),
 		SCENE_TEST(test_unmapped_is_silent),
@@ -931,6 +1044,8 @@ int main(void)
 		SCENE_TEST(test_flip_while_mapped),
 		SCENE_TEST(test_mapped_in_a_flip),
 		SCENE_TEST(test_flip_leaves_dirty_entries),
+		SCENE_TEST(test_flip_leaves_clean_pages),
+		SCENE_TEST(test_old_mode_is_used),
 		SCENE_TEST(test_flip_in_a_fault),
 		SCENE_TEST(test_flip_in_writeback),
 		SCENE_TEST(test_flip_between_handles),
@@ -953,6 +1068,7 @@ int main(void)
 		SCENE_TEST(test_collapse_drops_store),
 		SCENE_TEST(test_right_shifts_are_silent),
 		SCENE_TEST(test_layout_break_gives_up),
+		SCENE_TEST(test_nobody_looks),
 		SCENE_TEST(test_right_layout_breaks_are_silent),
 		SCENE_TEST(test_waiter_is_never_woken),
 		SCENE_TEST(test_long_waits_are_silent),
