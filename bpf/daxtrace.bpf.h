@@ -265,7 +265,8 @@ static __always_inline void inode_id__fill_cached(struct inode_id *id, struct in
 {
 	__u64 version = *(volatile __u64 *)&shard->version;
 
-	if (shard->inode == (__u64)inode && !(version & 1)) {
+	/* Since then another inode may have come to its address: mode__forget(). */
+	if (shard->inode == (__u64)inode && shard->state >> 1 == epoch && !(version & 1)) {
 		((__u64 *)id)[0] = *(volatile __u64 *)&shard->id[0];
 		((__u64 *)id)[1] = *(volatile __u64 *)&shard->id[1];
 		if (*(volatile __u64 *)&shard->version == version)

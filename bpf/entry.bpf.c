@@ -55,7 +55,8 @@ static __always_inline bool xarray__inode_cached(struct xarray *xa, struct inode
 
 	if (shard) {
 		version = *(volatile __u64 *)&shard->version;
-		if (shard->xarray == (__u64)xa && !(version & 1)) {
+		if (shard->xarray == (__u64)xa && shard->state >> 1 == epoch &&
+		    !(version & 1)) {
 			((__u64 *)id)[0] = *(volatile __u64 *)&shard->id[0];
 			((__u64 *)id)[1] = *(volatile __u64 *)&shard->id[1];
 			if (*(volatile __u64 *)&shard->version == version)

@@ -52,7 +52,8 @@ static bool frees_mapped_page(struct detector *detector, const struct model_oper
 	end = last - index < SOME_PAGES ? last : index + SOME_PAGES;
 	for (; index <= end; index++) {
 		entry = model__entry(detector->model, inode, index);
-		if (entry && entry->state != ENTRY_HOLE && model__known(detector->model, entry) &&
+		/* Whether it is dirty does not matter, so neither does what was before tracing. */
+		if (entry && entry->state != ENTRY_HOLE && entry->epoch == freeing->task->epoch &&
 		    operation__effect(freeing, index, index) == REMOVAL_FREED)
 			return true;
 	}

@@ -23,7 +23,8 @@
 races=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
 # play NAME[/calm] on|off: on a fresh filesystem. Standard output is the scenario's; the
-# number of its file is in $work/inode. 3: it cannot be mounted.
+# number of its file is in $work/inode. 3: it cannot be mounted. Who sources this may have
+# functions before_scenario and after_scenario, and scenarios in a folder of its own.
 play() {
 	local name=${1%/calm} script=scenario status=0 options=dax=always
 	[ "$name" = "$1" ] || script=calm
@@ -36,7 +37,15 @@ play() {
 		unmount_filesystem
 		return 3
 	fi
-	"$races/$name/$script" "$mount_point" || status=$?
+	script=$races/$name/$script
+	[ -x "${other_scenarios:-}/$name" ] && script=$other_scenarios/$name
+	if declare -F before_scenario >/dev/null; then
+		before_scenario || status=$?
+	fi
+	"$script" "$mount_point" || status=$?
+	if declare -F after_scenario >/dev/null; then
+		after_scenario || status=$?
+	fi
 	rm -f "$work/end"
 	if [ -e "$races/$name/repair" ]; then
 		clock >"$work/end"
@@ -45,6 +54,33 @@ play() {
 	stat -c %i "$mount_point/file" >"$work/inode"
 	unmount_filesystem || status=$?
 	return $status
+}
+
+recorder=
+
+# tracing TRACE LOCKS: begin, and return when all is attached
+tracing() {
+	"$daxtrace" record --events all --locks "$2" --fs "$mount_point" -o "$1" 2>"$work/record" &
+	recorder=$!
+	if ! timeout 300 sh -c "until grep -q 'Ctrl-C ends it' '$work/record'; do sleep 0.1; done"; then
+		show "$work/record"
+		not_ok "races: tracing" "it did not begin"
+		kill -INT $recorder
+		finish
+	fi
+}
+
+# traced TRACE: end, and make the report
+traced() {
+	kill -INT "$recorder"
+	wait "$recorder"
+	"$daxtrace" report -j "$1" >"$work/report" 2>"$work/err"
+}
+
+# What --fs names must be mounted.
+prepare() {
+	load_refdax && "$build/fs/mkfs.refdax" -q -f -J 5 --size=32 /dev/pmem0 &&
+		mount -t refdax /dev/pmem0 "$mount_point"
 }
 
 # expected NAME[/calm] KEY: the values of those lines
@@ -62,13 +98,13 @@ clock() {
 }
 
 # findings REPORT SINCE UNTIL INODE NAMES: of a report in JSON, what happened between the two
-# times, in the words of "expected"; a file other than INODE is told. Each order of locks was
+# times, in the words of "expected"; a file other than INODE is told, unless that is 0. Each order of locks was
 # first shown by somebody: of those, who is among NAMES.
 findings() {
 	jq -rs --argjson since "$2" --argjson until "$3" --argjson inode "${4:-0}" --arg names "${5:-}" '
 		.[] | select(.type == "finding" and .time / 1e9 >= $since and .time / 1e9 <= $until) |
 		(if .ino then "\(.index) \(.pages)" else "- -" end) as $pages |
-		(if .ino and .ino != $inode then " inode \(.ino)" else "" end) as $other |
+		(if .ino and $inode > 0 and .ino != $inode then " inode \(.ino)" else "" end) as $other |
 		([.actors[].comm] | unique | if $pages == "- -" then
 			map(select(. as $name | $names | split(",") | index($name))) else . end) as $actors |
 		"\(.rule) \(.certainty) \($pages) \($actors | join(","))\($other)"' \
