@@ -551,13 +551,14 @@ struct event_lock_held {
 	__u32 class;		/* id */
 	__u8 mode;		/* enum lock_mode */
 	__u8 type;		/* enum lock_type */
-	__u8 reserved[2];	/* 0 */
+	__u16 taking;		/* a count of what the task takes: the same hold has the same */
 };
 
 /*
  * The locks that the task of the header holds when it comes to a place, on that
- * inode.  Told when they are not what the task held when it came there last:
- * until another record of this task and place, they are the same.
+ * inode.  Of faults, reads and writes told only when they are not what the task held
+ * when it came there last, but for the taking: until another record of this task and
+ * place, they are the same.
  */
 struct event_lock_set {
 	struct event_header header;

@@ -441,6 +441,7 @@ static __always_inline void lock__push(void *ctx, struct lock_task *task, struct
 	held->trylock = !!(how & LOCK_TRY);
 	held->type = type;
 	held->seen = seen - task->seen;
+	held->taking = task->takings++;
 	task->chain = lock__chain(task->chain, seen->class, LOCK_MODE(how), !!(how & LOCK_TRY));
 	task->depth = depth + 1;
 	if (type == LOCK_HANDLE)
@@ -890,7 +891,8 @@ static __noinline int lock__tell_set(struct inode *inode, __u32 place)
 	now.owner = task->owner;
 	inode_id__fill(&now.inode, inode);
 	told = bpf_map_lookup_elem(&lock_places, &key);
-	if (told && told->chain == now.chain && told->owner == now.owner &&
+	/* Of the rarer places it matters whether a lock was let go since the last one. */
+	if ((place == LOCK_PLACE_FAULT || place == LOCK_PLACE_RW) && told && told->chain == now.chain && told->owner == now.owner &&
 	    told->inode.ino == now.inode.ino && told->inode.dev == now.inode.dev &&
 	    told->inode.generation == now.inode.generation)
 		return 0;
@@ -909,8 +911,7 @@ static __noinline int lock__tell_set(struct inode *inode, __u32 place)
 		record->held[i].class = held ? task->held[i].class : 0;
 		record->held[i].mode = held ? task->held[i].mode : 0;
 		record->held[i].type = held ? task->held[i].type : 0;
-		record->held[i].reserved[0] = 0;
-		record->held[i].reserved[1] = 0;
+		record->held[i].taking = held ? task->held[i].taking : 0;
 	}
 	record__submit(record);
 	bpf_map_update_elem(&lock_places, &key, &now, BPF_ANY);

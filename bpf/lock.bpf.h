@@ -21,7 +21,7 @@ struct lock_held {
 	__u8 trylock;
 	__u8 type;	/* enum lock_type */
 	__u8 seen;	/* where lock_task.seen has it, if it still does */
-	__u8 reserved[4];
+	__u32 taking;	/* counts what the task has taken: tells one hold from the next */
 };
 
 /* What the task knows of a lock that it has taken before. */
@@ -52,7 +52,7 @@ struct lock_task {
 	__u32 depth;
 	__u32 overflow;	/* locks held beyond LOCK_HELD_MAX */
 	__u32 handles;	/* of depth: jbd2 handles */
-	__u32 reserved;
+	__u32 takings;
 	__u64 number;	/* see lock__number() */
 	struct lock_held held[LOCK_HELD_MAX];
 	struct lock_seen seen[LOCK_SEEN_SIZE];

@@ -27,13 +27,13 @@
  * DX08 fault-maps-freed-block: a punch or collapse against a fault that had mapped one
  * of its blocks.  Not a truncate: i_size may do there.  History: B10, B12, B13.
  *
- * DX09 stale-mapping-after-write: a write removed a hole's entry before it asked for
- * the block, then found one, and removed nothing any more; a read fault between
- * the two maps the hole again.  History: B3.
+ * DX09 stale-mapping-after-write: a write removed a hole's entry, or unmapped its page,
+ * before it asked for the block, then found one, and removed nothing any more; a
+ * read fault between the two maps the hole again.  History: B3.
  *
  * DX10 range-op-dropped-write: collapse or insert flushed, then removed the entry of a
- * page that moves; its newest flush began with nothing that would keep the fault
- * out that had dirtied the page.  History: B11.
+ * page that moves; nothing that would keep the fault out that had dirtied the page was
+ * held all the way from its newest flush to the removal.  History: B11.
  *
  * Not predicted: DX01 and DX02, since today's kernel looks at the dirty tag under the
  * xarray's lock, and what would not is seen only when it does it; DX04 and DX05,
@@ -153,7 +153,8 @@ static void fallocate_deletes(struct detector *detector, struct model_task *task
 			   entry->fault_locks, own);
 	} else if (removal == REMOVAL_MOVED && (operation->notes.flags & NOTE_FLUSHED)) {
 		own = model__locks_at(detector->model, task, LOCK_PLACE_FLUSH, id);
-		if (!model__nothing_excludes(detector->model, entry->write_locks, own))
+		if (!model__nothing_excludes_throughout(detector->model, task, id, LOCK_PLACE_FLUSH,
+							LOCK_PLACE_TRUNCATE, entry->write_locks))
 			return;
 		note_rival(operation, entry, entry->faulted_by, entry->inserted_event,
 			   entry->write_locks, own);
@@ -190,17 +191,18 @@ static void fallocate_ended(struct detector *detector, const struct model_operat
 
 /* --- DX09 ------------------------------------------------------------------- */
 
-static void write_deletes(struct detector *detector, struct model_task *task,
-			  struct model_entry *entry)
+/* A hole's entry goes, or its page is unmapped: 6.1 leaves the entries of holes there. */
+static void write_invalidates(struct detector *detector, struct model_operation *write,
+			      const struct model_entry *hole)
 {
-	struct model_operation *write = around(task, entry->key.inode, OPERATION_WRITE);
-
 	/* Afterwards it is how it should be: the block is there already. */
-	if (!write || entry->state != ENTRY_HOLE || entry->order || write->iomap.answered ||
-	    !operation__covers(write, entry->key.index, entry->key.index))
+	if (hole->state != ENTRY_HOLE || hole->order || write->iomap.answered ||
+	    write->notes.flags & NOTE_EARLY ||
+	    !operation__covers(write, hole->key.index, hole->key.index))
 		return;
-	note_rival(write, entry, entry->inserted_by, entry->inserted_event, entry->hole_locks,
-		   model__locks_at(detector->model, task, LOCK_PLACE_RW, &entry->key.inode->id));
+	note_rival(write, hole, hole->inserted_by, hole->inserted_event, hole->hole_locks,
+		   model__locks_at(detector->model, write->task, LOCK_PLACE_RW,
+				   &write->inode->id));
 	write->notes.flags |= NOTE_EARLY;
 }
 
@@ -218,12 +220,9 @@ static void iomap_answered(struct detector *detector, struct model_operation *op
 }
 
 /* What is removed now is removed in time. */
-static void write_removes(struct model_task *task, const struct model_inode *inode, __u64 first,
-			  __u64 last)
+static void write_removes(struct model_operation *write, __u64 first, __u64 last)
 {
-	struct model_operation *write = around(task, inode, OPERATION_WRITE);
-
-	if (write && write->notes.rival_index >= first && write->notes.rival_index <= last)
+	if (write->notes.rival_index >= first && write->notes.rival_index <= last)
 		write->notes.flags &= ~NOTE_ALLOCATED;
 }
 
@@ -323,28 +322,50 @@ static void old_mode_used(struct detector *detector, struct model_task *task,
 static void entry_deleted(struct detector *detector, struct model_task *task,
 			  struct model_entry *entry, enum model_removal removal, __u64 time)
 {
+	struct model_operation *write;
+
 	(void)time;
 	if (!task->depth || !model__known(detector->model, entry))
 		return;
-	if (entry->state == ENTRY_HOLE)
-		write_deletes(detector, task, entry);
-	else
+	write = around(task, entry->key.inode, OPERATION_WRITE);
+	if (write)
+		write_invalidates(detector, write, entry);
+	else if (entry->state != ENTRY_HOLE)
 		fallocate_deletes(detector, task, entry, removal);
 }
 
 static void operation_begun(struct detector *detector, struct model_operation *operation)
 {
+	struct model_operation *write;
+
 	(void)detector;
-	if (operation->operation == OPERATION_INVALIDATE && operation->task->depth > 1)
-		write_removes(operation->task, operation->inode, operation->first, operation->last);
+	if (operation->operation != OPERATION_INVALIDATE)
+		return;
+	write = around(operation->task, operation->inode, OPERATION_WRITE);
+	if (write)
+		write_removes(write, operation->first, operation->last);
 }
+
+#define SOME_PAGES	16
 
 static void range_unmapped(struct detector *detector, struct model_task *task,
 			   struct model_inode *inode, const struct event_range *record)
 {
-	(void)detector;
-	if (task->depth)
-		write_removes(task, inode, record->first, record->last);
+	struct model_operation *write = around(task, inode, OPERATION_WRITE);
+	const struct model_entry *entry;
+	__u64 index;
+
+	if (!write)
+		return;
+	write_removes(write, record->first, record->last);
+	if (!inode->hole_count || write->iomap.answered)
+		return;
+	for (index = write->first; index <= write->last && index - write->first < SOME_PAGES; index++) {
+		entry = index >= record->first && index <= record->last ?
+			model__entry(detector->model, inode, index) : NULL;
+		if (entry && model__known(detector->model, entry))
+			write_invalidates(detector, write, entry);
+	}
 }
 
 static void operation_ended(struct detector *detector, struct model_operation *operation,

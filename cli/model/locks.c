@@ -6,10 +6,15 @@
 
 static struct model_locks *intern(struct model *model, const struct event_lock_set *record)
 {
+	struct event_lock_held held[LOCK_SET_MAX];
 	struct model_locks *locks, **all;
 	unsigned int id;
 
-	HASH_FIND(hh, model->lock_sets, record->held, sizeof(record->held), locks);
+	/* The same locks, whenever they were taken. */
+	memcpy(held, record->held, sizeof(held));
+	for (id = 0; id < LOCK_SET_MAX; id++)
+		held[id].taking = 0;
+	HASH_FIND(hh, model->lock_sets, held, sizeof(held), locks);
 	if (locks)
 		return locks;
 	id = HASH_COUNT(model->lock_sets);
@@ -27,7 +32,7 @@ static struct model_locks *intern(struct model *model, const struct event_lock_s
 		return NULL;
 	locks->id = id + 1;
 	locks->count = record->count;
-	memcpy(locks->held, record->held, sizeof(locks->held));
+	memcpy(locks->held, held, sizeof(locks->held));
 	model->lock_set[id] = locks;
 	HASH_ADD(hh, model->lock_sets, held, sizeof(locks->held), locks);
 	return locks;
@@ -38,6 +43,7 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	struct model_inode *inode = model__get_inode(model, &record->inode);
 	const struct model_locks *locks = NULL;
 	enum lock_place place = record->place;
+	__u32 i;
 
 	if (!inode || !place || place >= LOCK_PLACE_COUNT)
 		return;
@@ -48,6 +54,8 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	task->places[place].epoch = model->epoch;
 	task->places[place].stamp = model->records;
 	task->places[place].id = locks ? locks->id : 0;
+	for (i = 0; i < LOCK_SET_MAX; i++)
+		task->places[place].takings[i] = record->held[i].taking;
 }
 
 __u32 model__locks_at(const struct model *model, const struct model_task *task,
@@ -66,6 +74,22 @@ const struct model_locks *model__locks(const struct model *model, __u32 id)
 	return id && id <= HASH_COUNT(model->lock_sets) ? model->lock_set[id - 1] : NULL;
 }
 
+static bool has_invisible_readers(const struct model_locks *locks)
+{
+	__u32 i;
+
+	for (i = 0; i < locks->count; i++)
+		if (locks->held[i].type == LOCK_PERCPU_RWSEM)
+			return true;
+	return false;
+}
+
+static bool exclude(const struct event_lock_held *one, const struct event_lock_held *other)
+{
+	return one->lock == other->lock &&
+	       (one->mode == LOCK_MODE_WRITE || other->mode == LOCK_MODE_WRITE);
+}
+
 bool model__nothing_excludes(const struct model *model, __u32 first, __u32 second)
 {
 	const struct model_locks *one = model__locks(model, first);
@@ -74,18 +98,35 @@ bool model__nothing_excludes(const struct model *model, __u32 first, __u32 secon
 
 	if (!one || !other)
 		return false;
-	for (i = 0; i < one->count; i++)
-		if (one->held[i].type == LOCK_PERCPU_RWSEM)
-			return false;
-	for (k = 0; k < other->count; k++)
-		if (other->held[k].type == LOCK_PERCPU_RWSEM)
-			return false;
+	if (has_invisible_readers(one) || has_invisible_readers(other))
+		return false;
 	for (i = 0; i < one->count; i++)
 		for (k = 0; k < other->count; k++)
-			if (one->held[i].lock == other->held[k].lock &&
-			    (one->held[i].mode == LOCK_MODE_WRITE ||
-			     other->held[k].mode == LOCK_MODE_WRITE))
+			if (exclude(&one->held[i], &other->held[k]))
 				return false;
+	return true;
+}
+
+bool model__nothing_excludes_throughout(const struct model *model, const struct model_task *task,
+					const struct inode_id *inode, enum lock_place first,
+					enum lock_place second, __u32 other)
+{
+	const struct model_locks *early = model__locks(model, model__locks_at(model, task, first, inode));
+	const struct model_locks *late = model__locks(model, model__locks_at(model, task, second, inode));
+	const struct model_locks *rival = model__locks(model, other);
+	__u32 i, k, m;
+
+	if (!early || !late || !rival || has_invisible_readers(early) ||
+	    has_invisible_readers(late) || has_invisible_readers(rival))
+		return false;
+	for (i = 0; i < early->count; i++)
+		for (k = 0; k < late->count; k++)
+			for (m = 0; m < rival->count; m++)
+				if (early->held[i].lock == late->held[k].lock &&
+				    task->places[first].takings[i] == task->places[second].takings[k] &&
+				    exclude(&early->held[i], &rival->held[m]) &&
+				    exclude(&late->held[k], &rival->held[m]))
+					return false;
 	return true;
 }
 

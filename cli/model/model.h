@@ -238,6 +238,7 @@ struct model_task {
 		struct inode_id inode;
 		__u64 epoch, stamp;
 		__u32 id;			/* 0: not known */
+		__u16 takings[LOCK_SET_MAX];	/* of each lock */
 	} places[LOCK_PLACE_COUNT];
 	bool waiting;				/* wait is what it does */
 	struct model_wait wait;
@@ -396,6 +397,14 @@ const struct model_locks *model__locks(const struct model *model, __u32 id);
  * writers are seen.
  */
 bool model__nothing_excludes(const struct model *model, __u32 first, __u32 second);
+
+/*
+ * The same of what the task has held without a break from the first place, where it
+ * came last, to the second one, and of the other set.
+ */
+bool model__nothing_excludes_throughout(const struct model *model, const struct model_task *task,
+					const struct inode_id *inode, enum lock_place first,
+					enum lock_place second, __u32 other);
 
 /* Records that were taken in. */
 __u64 model__records(const struct model *model);

@@ -11,7 +11,7 @@
  *	faults			print how many page faults the last store or load took
  *	read PAGE		print a byte, with pread(2)
  *	write PAGE COUNT CHAR	with pwrite(2), from memory of its own
- *	writefresh PAGE		with pwrite(2), from memory that was never touched: it faults
+ *	writedirect PAGE	with O_DIRECT, from memory that was never touched
  *	writemap PAGE FROM	with pwrite(2), one page, from page FROM of the mapping
  *	truncate PAGES | punch PAGE COUNT | collapse PAGE COUNT | insert PAGE COUNT
  *	msync PAGE | fsync | syncfs
@@ -115,14 +115,16 @@ static void write_pages(void)
 	free(buffer);
 }
 
-static void write_fresh(void)
+static void write_direct(const char *path)
 {
 	long page = number();
 	void *fresh = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int direct = open(path, O_WRONLY | O_DIRECT);
 
-	if (fresh == MAP_FAILED || pwrite(fd, fresh, PAGE, page * PAGE) != PAGE)
-		err(1, "write from fresh memory");
+	if (direct < 0 || fresh == MAP_FAILED || pwrite(direct, fresh, PAGE, page * PAGE) != PAGE)
+		err(1, "direct write");
 	munmap(fresh, PAGE);
+	close(direct);
 }
 
 static void pin(void)
@@ -171,7 +173,7 @@ static void await(const char *path)
 		usleep(20000);
 }
 
-static void command(const char *what)
+static void command(const char *what, const char *path)
 {
 	char byte;
 
@@ -199,8 +201,8 @@ static void command(const char *what)
 		printf("%c\n", byte ? byte : '0');
 	} else if (!strcmp(what, "write")) {
 		write_pages();
-	} else if (!strcmp(what, "writefresh")) {
-		write_fresh();
+	} else if (!strcmp(what, "writedirect")) {
+		write_direct(path);
 	} else if (!strcmp(what, "writemap")) {
 		long page = number(), from = number();
 
@@ -249,6 +251,6 @@ int main(int argc, char **argv)
 	signal(SIGBUS, on_sigbus);
 	next = argv + 3;
 	while (*next)
-		command(word());
+		command(word(), argv[2]);
 	return 0;
 }

@@ -151,9 +151,10 @@ static void collapse(struct scene *scene)
 	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
 }
 
-/* The removal is excluded from faults, the flush before it is not. */
+/* The removal is excluded from faults, the flush before it is not; or the lock is let go between. */
 static void test_flush_against_store(void **state)
 {
+	struct event_lock_held again[] = { HELD(I_RWSEM, W), HELD(INVALIDATE_LOCK, W) };
 	struct scene *scene = *state;
 
 	tell_classes(scene);
@@ -168,6 +169,14 @@ static void test_flush_against_store(void **state)
 	SET(writer, LOCK_PLACE_TRUNCATE, change_right);
 	collapse(scene);
 	assert_silent(scene);
+	again[0].taking = 0;
+	again[1].taking = 7;
+	scene__remake(scene, RULES_ALL, 0);
+	SET(mapper, LOCK_PLACE_FAULT, fault_right);
+	SET(writer, LOCK_PLACE_FLUSH, change_right);
+	SET(writer, LOCK_PLACE_TRUNCATE, again);
+	collapse(scene);
+	the_prediction(scene, RULE_DROPPED_WRITE, 4);
 }
 
 /* late: it invalidates once more, as it must. */
