@@ -68,7 +68,8 @@ const struct rule rule_layout_break = {
 	.name = "layout-break-incomplete",
 	.severity = "error",
 	.needs = FREEING | OBSERVED_BIT(OBSERVED_LAYOUT),
-	.claim = "Blocks were freed although the newest look had found one of their pages in use.",
+	.claim = "Blocks were freed although the newest look had found one of their pages in use; predicted: "
+		 "of a mapped page, and nobody looked.",
 	.meaning = "A device goes on reading or writing (DMA) the block when it belongs to something else.",
 	.history = "430657b6be89 (\"ext4: handle layout changes to pinned DAX mappings\", 4.19, generic/503); "
 		   "b1f382178d15 (\"ext4: close race between direct IO and ext4_break_layouts()\", 4.19): the "

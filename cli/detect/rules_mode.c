@@ -30,8 +30,8 @@ const struct rule rule_flip_without_writeback = {
 	.severity = "error",
 	.needs = MODE | OBSERVED_BIT(OBSERVED_ENTRY_INSERT) | OBSERVED_BIT(OBSERVED_ENTRY_DELETE) |
 		 OBSERVED_BIT(OBSERVED_WRITEBACK_ONE),
-	.claim = "The mode of a file changed and left dirty DAX entries, or dirty pages, of the old mode "
-		 "behind.",
+	.claim = "The mode of a file changed and left DAX entries, or pages, of the old mode behind: dirty "
+		 "ones, or clean ones that hide what the new mode writes.",
 	.meaning = "The new mode's ->writepages does not know what to do with them; they are lost, or the "
 		   "kernel warns when it meets one.",
 	.history = THE_TALK_OF_2017 "88149082bb8e (\"fs: Handle I_DONTCACHE in iput_final()\"): chattr +x, "
@@ -46,7 +46,8 @@ const struct rule rule_flip_unserialised = {
 	.name = "mode-flip-unserialised",
 	.severity = "error",
 	.needs = MODE | OBSERVED_BIT(OBSERVED_FAULT) | OBSERVED_BIT(OBSERVED_RW),
-	.claim = "The mode of a file changed while a fault, a read, a write or an mmap of it was under way.",
+	.claim = "The mode of a file changed while a fault, a read, a write or an mmap of it was under way, or "
+		 "one that began before went on by the old mode.",
 	.meaning = "Whoever reads the mode twice sees two: a fault maps a page of the page cache into a DAX "
 		   "mapping, a write goes past the cache that others read.",
 	.history = THE_TALK_OF_2017 "The talk about switching S_DAX of 2020: I/O is serialised by i_rwsem, "
