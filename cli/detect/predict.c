@@ -101,8 +101,12 @@ static void predict(struct detector *detector, const struct conflict *conflict, 
 	name_locks(detector, conflict->first_locks, first, sizeof(first));
 	name_locks(detector, conflict->second_locks, second, sizeof(second));
 	snprintf(finding->schedule, sizeof(finding->schedule),
-		 "%s  The %s holds %s; the %s holds %s: no lock in common keeps one out while the other is "
-		 "at it.", conflict->schedule, conflict->first, first, conflict->second, second);
+		 "%s  The %s holds %s; the %s holds %s: %s.", conflict->schedule, conflict->first, first,
+		 conflict->second, second,
+		 model__nothing_excludes(detector->model, conflict->first_locks,
+					 conflict->second_locks) ?
+		 "no lock in common keeps one out while the other is at it" :
+		 "but it lets go between the two steps what would keep the other out");
 	finding__actor(finding, detector, conflict->first_tid, conflict->first);
 	if (conflict->second_tid != conflict->first_tid)
 		finding__actor(finding, detector, conflict->second_tid, conflict->second);
