@@ -334,7 +334,10 @@ static void report_stale(struct detector *detector, const struct model_operation
 	finding__commit(detector, finding);
 }
 
-/* A fault of a page that breaks up the huge hole may be under way. */
+/*
+ * A fault may be under way that breaks up the huge hole, or that stores: then it, and not
+ * the write, has allocated the block, and will put it in the hole's place.
+ */
 static bool fault_within(const struct model_entry *hole)
 {
 	const struct model_operation *operation;
@@ -361,8 +364,7 @@ static void check_hole(struct detector *detector, const struct model_operation *
 		       const struct model_entry *entry, __u64 index, __u64 time)
 {
 	if (entry->state != ENTRY_HOLE || !model__known(detector->model, entry) ||
-	    is_unmapped(entry) ||
-	    (entry->order && fault_within(entry)))
+	    is_unmapped(entry) || fault_within(entry))
 		return;
 	report_stale(detector, write, model__task(detector->model, entry->inserted_by), index,
 		     entry->inserted > write->stamp ? "in the write" : "before the write",

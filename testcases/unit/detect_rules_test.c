@@ -639,6 +639,23 @@ static void test_hole_survives_write(void **state)
 }
 
 /* As on 6.1: the entries carry the dirty tag, and stay. */
+/* A store's fault has allocated the block, and has not put it in the hole's place yet. */
+static void test_hole_in_the_hands_of_a_fault_is_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_read_hole(&scene->mapper, &scene->file, 4);
+	story__fault_begins(&scene->mapper, &scene->file, 4, FAULT_WRITE);
+	story__iomap(&scene->mapper, &scene->file, 4, PAGE, IOMAP_TYPE_MAPPED, IOMAP_FLAG_NEW);
+	story__write_begins(&scene->writer, &scene->file, 4, 1);
+	story__iomap(&scene->writer, &scene->file, 4, PAGE, IOMAP_TYPE_MAPPED, 0);
+	story__write_ends(&scene->writer, &scene->file, 1);
+	story__insert(&scene->mapper, &scene->file, 4, 0, ENTRY_WRITE | ENTRY_DIRTY);
+	story__fault_ends(&scene->mapper, &scene->file);
+	assert_silent(scene);
+}
+
 static void test_unmapped_hole_is_silent(void **state)
 {
 	struct scene *scene = *state;
@@ -1061,6 +1078,7 @@ int main(void)
 		SCENE_TEST(test_hole_survives_write),
 		SCENE_TEST(test_write_does_not_invalidate),
 		SCENE_TEST(test_hole_is_not_unmapped),
+		SCENE_TEST(test_hole_in_the_hands_of_a_fault_is_silent),
 		SCENE_TEST(test_unmapped_hole_is_silent),
 		SCENE_TEST(test_stale_answer_is_installed_after_write),
 		SCENE_TEST(test_right_writes_are_silent),
