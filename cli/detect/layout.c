@@ -38,7 +38,7 @@ static bool frees_mapped_page(struct detector *detector, const struct model_oper
 	struct model_inode *inode = freeing->inode;
 	const struct model_mapping *mapping;
 	const struct model_entry *entry;
-	__u64 index, end, last;
+	__u64 index, last, pages;
 
 	if (!inode->entry_count || !inode->mapping_count ||
 	    (freeing->operation == OPERATION_FALLOCATE &&
@@ -49,8 +49,9 @@ static bool frees_mapped_page(struct detector *detector, const struct model_oper
 		return false;
 	index = mapping->first > freeing->first ? mapping->first : freeing->first;
 	last = mapping->last < freeing->last ? mapping->last : freeing->last;
-	end = last - index < SOME_PAGES ? last : index + SOME_PAGES;
-	for (; index <= end; index++) {
+	/* Not by the index itself: last may be the largest there is. */
+	pages = last - index < SOME_PAGES ? last - index + 1 : SOME_PAGES;
+	for (; pages; index++, pages--) {
 		entry = model__entry(detector->model, inode, index);
 		/* Whether it is dirty does not matter, so neither does what was before tracing. */
 		if (entry && entry->state != ENTRY_HOLE && entry->epoch == freeing->task->epoch &&
