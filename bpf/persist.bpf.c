@@ -48,6 +48,16 @@ int BPF_PROG(mkclean__mapping, struct address_space *mapping, unsigned long inde
 	return 0;
 }
 
+/*
+ * Where no record depends on it: without the mark, flushes by a filesystem itself are not
+ * told, but for those of dax_writeback_mapping_range(), which has a mark of its own.
+ */
+static __always_inline struct task_state *task__state_if_free(void)
+{
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
 /* task_state.writeback */
 #define IN_WRITEBACK	0x1	/* of dax_writeback_mapping_range() */
 #define IN_WRITEPAGES	0x2	/* ->writepages of a file in DAX mode, which may flush by itself */
@@ -230,7 +240,7 @@ int BPF_PROG(writepages__enter, struct address_space *mapping, struct writeback_
 	if (!inode__followed(inode))
 		return 0;
 	if (inode->i_flags & S_DAX) {
-		state = task__state(EVENT_FLUSH);
+		state = task__state_if_free();
 		if (state)
 			state->writeback |= IN_WRITEPAGES;
 	}
@@ -264,7 +274,7 @@ int BPF_PROG(writepages__exit, struct address_space *mapping, struct writeback_c
 
 	if (!inode__followed(inode))
 		return 0;
-	state = task__state(EVENT_FLUSH);
+	state = task__state_if_free();
 	if (state)
 		state->writeback = 0;
 	mode__check(inode, mapping);
