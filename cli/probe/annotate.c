@@ -205,7 +205,9 @@ int annotator__locks_end(struct annotator *annotator)
 	if (err < 0)
 		return err;
 	fill_header(&loss.header, EVENT_LOCK_LOSS, sizeof(loss), now_ns());
-	probe__lock_loss(annotator->probe, &loss);
+	/* Also if nothing was lost: that is what edges that are not certain wait for. */
+	if (!probe__lock_loss(annotator->probe, &loss))
+		return 0;
 	return annotator->visit(annotator->context, &loss.header);
 }
 

@@ -527,13 +527,16 @@ double probe__locks_share(const struct probe *probe, double seconds)
 	return probe_locks__share(probe->locks, seconds);
 }
 
-void probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
+bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
 {
+	if (!probe->locks)
+		return false;
 	object__load(probe->object, "lock_unseen", &loss->unseen, sizeof(loss->unseen));
 	object__load(probe->object, "lock_overflow", &loss->overflow, sizeof(loss->overflow));
 	object__load(probe->object, "lock_room", &loss->room, sizeof(loss->room));
 	object__load(probe->object, "lock_stale", &loss->stale, sizeof(loss->stale));
 	loss->missed = missed_runs(probe, true);
+	return true;
 }
 
 int probe__lock_counts(const struct probe *probe,

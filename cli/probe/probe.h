@@ -96,7 +96,7 @@ int probe__take_turns(struct probe *probe, __u64 edges, double seconds);
 double probe__locks_share(const struct probe *probe, double seconds);
 
 /* What the tracing of locks has not followed; fields but the header. */
-void probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss);
+bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss);
 
 /* Of each class how often it was taken; a negative return of visit ends it. */
 int probe__lock_counts(const struct probe *probe,
