@@ -63,6 +63,7 @@ __u64 lock_unseen, lock_overflow, lock_room, lock_stale;
 __u32 lock_epoch;
 
 #define FREEZE_LEVELS	3	/* SB_FREEZE_LEVELS */
+#define EEXIST		17	/* <asm-generic/errno-base.h>, not in BTF */
 
 #define LOCK_TRY	0x100	/* it did not wait: no edge to it */
 #define LOCK_MOMENT	0x200	/* waited for, and then not held */
@@ -268,6 +269,17 @@ __noinline int lock__remove(struct lock_task *task, __u32 at)
 	return 0;
 }
 
+/*
+ * The map has one place for a stack, by its hash: where another is there, look at
+ * it without its newest frame, which is a function of ours, and so at another place.
+ */
+static __always_inline __s32 lock__stack_here(void *ctx)
+{
+	__s32 id = bpf_get_stackid(ctx, &stacks, 0);
+
+	return id == -EEXIST ? bpf_get_stackid(ctx, &stacks, 1) : id;
+}
+
 enum edge_state {
 	EDGE_IS_KNOWN,
 	EDGE_IS_NONE,		/* the first is no longer held */
@@ -332,7 +344,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 		if (seen->frame != held->frame)
 			record->flags |= LOCK_EDGE_FROM_EARLIER;
 	}
-	record->to_stack = bpf_get_stackid(ctx, &stacks, 0);
+	record->to_stack = lock__stack_here(ctx);
 	record__submit(record);
 	return holding == LOCK_IS_HELD ? EDGE_IS_KNOWN : EDGE_IS_UNSURE;
 }
@@ -424,7 +436,7 @@ static __always_inline __s32 lock__stack(void *ctx, __u32 class)
 	if (!count || count->stacks >= LOCK_STACKS)
 		return -1;
 	count->stacks++;
-	return bpf_get_stackid(ctx, &stacks, 0);
+	return lock__stack_here(ctx);
 }
 
 static __always_inline void lock__push(void *ctx, struct lock_task *task, struct lock_seen *seen,
