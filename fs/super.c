@@ -271,7 +271,8 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	sbi->s_reserved_blocks = min_t(u64, sbi->s_blocks / 64, 1024);
 	err = -ENOMEM;
 	/* Writeback on behalf of reclaim waits for it. */
-	sbi->s_ioend_wq = alloc_workqueue("refdax-ioend/%s", WQ_MEM_RECLAIM, 0, sb->s_id);
+	sbi->s_ioend_wq = alloc_workqueue("refdax-ioend/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0,
+					   sb->s_id);
 	if (!sbi->s_ioend_wq)
 		goto out_groups;
 	err = refdax_lab_mount(sb);
