@@ -33,6 +33,8 @@ struct queue {
 	struct item *items;	/* room for all that can be in a shard */
 	size_t next, count;	/* those that are left: [next, count), by time */
 	__u64 read;		/* position up to which items were made */
+	__u32 numbered;		/* records found so far: what shard.sequence counts, but for drops */
+	__u64 abandoned;	/* records that nobody will finish any more */
 };
 
 struct buffer {
@@ -122,8 +124,30 @@ static void insert_item(struct queue *queue, __u64 time, __u64 position)
 	queue->items[i].position = position;
 }
 
+/*
+ * A record was begun, and when the last program had been detached it was not
+ * whole: it is lost.  If not even its size is there, so is what is behind it, of
+ * which as many are known as have a number.
+ */
+static void abandon(struct queue *queue, const struct event_header *record, __u64 head)
+{
+	__u32 left = queue->shard->sequence - queue->numbered;
+	unsigned int type;
+
+	if (record->size) {
+		queue->abandoned++;
+		queue->numbered++;
+		queue->read += record->size;
+		return;
+	}
+	for (type = 0; type < EVENT_TYPE_COUNT; type++)
+		left -= queue->shard->dropped[type];
+	queue->abandoned += left ?: 1;
+	queue->read = head;
+}
+
 /* Find the records up to head.  False: one of them is still being made. */
-static bool fill_queue(struct buffer *buffer, struct queue *queue, __u64 head)
+static bool fill_queue(struct buffer *buffer, struct queue *queue, __u64 head, bool final)
 {
 	struct event_header *record;
 	unsigned int tries = 0;
@@ -141,12 +165,17 @@ static bool fill_queue(struct buffer *buffer, struct queue *queue, __u64 head)
 		record = record_at(buffer, queue, queue->read);
 		time = __atomic_load_n(&record->time, __ATOMIC_ACQUIRE);
 		if (!time) {
-			if (++tries > COMMIT_TRIES)
+			if (tries++ < COMMIT_TRIES) {
+				sched_yield();
+				continue;
+			}
+			if (!final)
 				break;
-			sched_yield();
+			abandon(queue, record, head);
 			continue;
 		}
 		insert_item(queue, time, queue->read);
+		queue->numbered++;
 		queue->read += record->size;
 	}
 	for (i = queue->count; i-- > 0;) {
@@ -246,9 +275,9 @@ int buffer__read(struct buffer *buffer, bool final, buffer_visit visit, void *co
 	until = now.tv_sec * 1000000000ULL + now.tv_nsec - CLOCK_MARGIN;
 	for (i = 0; i < buffer->layout.shards; i++) {
 		head = __atomic_load_n(&buffer->queues[i].shard->head, __ATOMIC_SEQ_CST);
-		whole &= fill_queue(buffer, &buffer->queues[i], head);
+		whole &= fill_queue(buffer, &buffer->queues[i], head, final);
 	}
-	if (!whole && !final)
+	if (!whole)
 		return 0;
 	return merge(buffer, final ? ~0ULL : until, visit, context);
 }
@@ -263,8 +292,10 @@ __u64 buffer__dropped(const struct buffer *buffer)
 	unsigned int shard, type;
 	__u64 dropped = 0;
 
-	for (shard = 0; shard < buffer->layout.shards; shard++)
+	for (shard = 0; shard < buffer->layout.shards; shard++) {
+		dropped += buffer->queues[shard].abandoned;
 		for (type = 0; type < EVENT_TYPE_COUNT; type++)
 			dropped += buffer__dropped_of(buffer, shard, type);
+	}
 	return dropped;
 }

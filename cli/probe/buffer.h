@@ -36,12 +36,12 @@ typedef int (*buffer_visit)(void *context, const struct event_header *record);
  * Hand out, in the order of their time, the records that were made before this
  * call, most of them if there are very many.  A record is valid during the call
  * of visit.  A program that is preempted while it makes a record holds up the
- * records behind it until the next call, unless final says that there is none
- * left.  Returns how many, or what visit returned.
+ * records behind it until the next call.  final: no program makes records any
+ * more; one that is not whole is lost.  Returns how many, or what visit returned.
  */
 int buffer__read(struct buffer *buffer, bool final, buffer_visit visit, void *context);
 
-/* Records for which there was no room so far. */
+/* Records for which there was no room so far, and those that were lost at the end. */
 __u64 buffer__dropped(const struct buffer *buffer);
 
 /* The same, of one type (below EVENT_TYPE_COUNT) in one shard. */

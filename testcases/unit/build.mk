@@ -15,7 +15,8 @@
 O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
-	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks order
+	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks order \
+	buffer
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -31,6 +32,7 @@ UNIT_SRC_detect_locks := $(UNIT_SRC_detect)
 UNIT_SRC_order := $(wildcard cli/order/*.c)
 UNIT_SRC_detect_rules := $(UNIT_SRC_detect)
 UNIT_SRC_detect_predict := $(UNIT_SRC_detect)
+UNIT_SRC_buffer := cli/probe/buffer.c
 UNIT_SRC_common := cli/common/json.c cli/common/printable.c
 
 # What a user sees of the whole program, which is built with the sanitizers for it.
