@@ -24,7 +24,8 @@ WORKLOAD_SOURCE_fs_shift := testcases/fs/shift.c
 WORKLOADS += fs_xattr
 WORKLOAD_SOURCE_fs_xattr := testcases/fs/xattr.c
 WORKLOADS += fs_exerciser
-WORKLOAD_SOURCE_fs_exerciser := testcases/fs/exerciser.c
+WORKLOAD_SOURCE_fs_exerciser := testcases/fs/exerciser.c testcases/fs/exerciser_model.c
+$(O)/tests/fs_exerciser: testcases/fs/exerciser_model.h
 WORKLOADS += fs_modes
 WORKLOAD_SOURCE_fs_modes := testcases/fs/modes.c
 WORKLOADS += actor
@@ -69,7 +70,7 @@ define workload_program
 $(O)/tests/$(1): $$(WORKLOAD_SOURCE_$(1))
 	@mkdir -p $$(@D)
 	$$(call msg,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) -std=gnu11 -D_GNU_SOURCE $$(WARN) -pthread -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS) -std=gnu11 -D_GNU_SOURCE $$(WARN) -pthread -o $$@ $$(filter %.c,$$^)
 endef
 $(foreach workload,$(WORKLOADS),$(eval $(call workload_program,$(workload))))
 

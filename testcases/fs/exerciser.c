@@ -2,7 +2,7 @@
 /*
  * Random operations on one file, compared with a model in memory: after fsx.
  *
- *   exerciser [-m MODE] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] FILE
+ *   exerciser [-m MODE] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] [-w WRONG] FILE
  *
  *   -m MODE	how the file's data is reached: dax, cache, journal, direct (cache, with
  *		O_DIRECT), keep (as it is; the default). By inode flags: on a filesystem
@@ -10,9 +10,10 @@
  *   -F		change between the modes, all the time
  *   -n N	operations (10000)
  *   -s SEED	of the random numbers (the time)
- *   -l BYTES	the file grows up to there (524288)
+ *   -l BYTES	the file grows up to there (262144)
  *   -o MODEL	at the end, write there what the file must hold
  *   -c		compare all of the file after each operation
+ *   -w WRONG	to test this program: do that wrong to the file, each 1000th operation or so
  *
  * Every operation's result is checked, then what it touched; every 512th, all of
  * the file. Ends at the first mismatch with its offset and the last operations.
@@ -22,9 +23,6 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +31,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define PAGE		4096
-#define HISTORY		40
-#define MAX_BYTES	65536
+#include "exerciser_model.h"
 
 enum mode {
 	MODE_DAX,
@@ -48,84 +43,12 @@ enum mode {
 
 static const char *const mode_names[] = { "dax", "cache", "journal", "direct", "keep" };
 
-static const char *path;
 static int file = -1, direct_file = -1;
-static uint8_t *model, *buffer;
-static off_t limit = 524288, size;
+static uint8_t *buffer;		/* MAX_BYTES and a page */
 static enum mode mode = MODE_KEEP;
 static bool flips;
-static uint64_t seed, state;
-static unsigned long number;
 static uint8_t *held;		/* a mapping of all of the file that may become, or NULL */
 static bool no_shift;		/* neither collapse nor insert here */
-static unsigned long counts[32];
-
-static char history[HISTORY][128];
-
-static uint64_t next_random(void)
-{
-	/* splitmix64 */
-	uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-/* 0 .. @n - 1 */
-static off_t below(off_t n)
-{
-	return next_random() % (uint64_t)n;
-}
-
-__attribute__((format(printf, 1, 2)))
-static void note(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(history[number % HISTORY], sizeof(history[0]), fmt, args);
-	va_end(args);
-}
-
-__attribute__((format(printf, 1, 2), noreturn))
-static void fail(const char *fmt, ...)
-{
-	unsigned long i = number >= HISTORY ? number - HISTORY + 1 : 0;
-	va_list args;
-
-	printf("exerciser: %s: operation %lu of seed %llu: ", path, number,
-	       (unsigned long long)seed);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\nThe last operations:\n");
-	for (; i <= number; i++)
-		printf("  %lu %s\n", i, history[i % HISTORY]);
-	exit(1);
-}
-
-__attribute__((noreturn))
-static void cannot(const char *what)
-{
-	fprintf(stderr, "exerciser: %s: %s: %s\n", path, what, strerror(errno));
-	exit(3);
-}
-
-/* @got, read from @offset on, against the model. */
-static void compare(const char *how, const uint8_t *got, off_t offset, off_t length)
-{
-	off_t i;
-
-	if (!memcmp(got, model + offset, length))
-		return;
-	for (i = 0; got[i] == model[offset + i]; i++)
-		;
-	offset += i;
-	fail("%s: byte 0x%llx (page %lld) is 0x%02x and should be 0x%02x; the size is 0x%llx",
-	     how, (long long)offset, (long long)offset / PAGE, got[i], model[offset],
-	     (long long)size);
-}
 
 static void check_size(void)
 {
@@ -155,47 +78,6 @@ static void check_all(void)
 	}
 }
 
-/* What nobody has written before. */
-static void fill(uint8_t *to, off_t offset, off_t length)
-{
-	off_t i;
-
-	for (i = 0; i < length; i++)
-		to[i] = (number * 7 + (offset + i) / 16 + offset % 13) | 1;
-}
-
-/* The file is @new bytes long now: what is between is zero. */
-static void set_size(off_t new)
-{
-	if (new > size)
-		memset(model + size, 0, new - size);
-	else
-		memset(model + new, 0, size - new);
-	size = new;
-}
-
-/* A range that begins inside what the file may become. */
-static void pick(off_t *offset, off_t *length, unsigned int align)
-{
-	*offset = below(limit) & ~(off_t)(align - 1);
-	*length = 1 + below(below(4) ? 8192 : MAX_BYTES);
-	*length = (*length + align - 1) & ~(off_t)(align - 1);
-	if (*offset + *length > limit)
-		*length = limit - *offset;
-}
-
-/* The same inside the file; false if there is nothing. */
-static bool pick_inside(off_t *offset, off_t *length)
-{
-	if (!size)
-		return false;
-	pick(offset, length, 1);
-	*offset %= size;
-	if (*offset + *length > size)
-		*length = size - *offset;
-	return true;
-}
-
 static void do_read(int from, const char *how)
 {
 	off_t offset, length, expected;
@@ -211,6 +93,27 @@ static void do_read(int from, const char *how)
 	compare(how, buffer, offset, got);
 }
 
+/* What @buffer should not hold when it is written */
+static void make_wrong(off_t offset, off_t length)
+{
+	if (goes_wrong(WRONG_BYTE))
+		buffer[below(length)] ^= 0x10;
+	if (goes_wrong(WRONG_LOST)) {
+		off_t begin = length - 1 - (offset + length - 1) % PAGE;
+
+		begin = begin < 0 ? 0 : begin;
+		if (pread(file, buffer + begin, length - begin, offset + begin) < 0)
+			cannot("read");
+	}
+	if (goes_wrong(WRONG_SHIFT))
+		fill(buffer, offset + 8, length);
+	if (goes_wrong(WRONG_STALE)) {
+		number--;
+		fill(buffer, offset, length);
+		number++;
+	}
+}
+
 static void do_write(int to, const char *how)
 {
 	off_t offset, length;
@@ -220,12 +123,13 @@ static void do_write(int to, const char *how)
 	note("%s 0x%llx bytes at 0x%llx, size 0x%llx", how, (long long)length,
 	     (long long)offset, (long long)size);
 	fill(buffer, offset, length);
-	got = pwrite(to, buffer, length, offset);
-	if (got != length)
-		fail("it answered %zd (%s)", got, got < 0 ? strerror(errno) : "");
 	if (offset + length > size)
 		set_size(offset + length);
 	memcpy(model + offset, buffer, length);
+	make_wrong(offset, length);
+	got = pwrite(to, buffer, length, offset);
+	if (got != length)
+		fail("it answered %zd (%s)", got, got < 0 ? strerror(errno) : "");
 }
 
 static uint8_t *map(off_t offset, off_t length, off_t *inside)
@@ -294,10 +198,14 @@ static void do_truncate(void)
 {
 	off_t new = below(limit + 1);
 
+	/* Half of them not far, so that much of the file stays. */
+	if (below(2))
+		new = size - 8 * PAGE + below(16 * PAGE);
+	new = new < 0 ? 0 : new > limit ? limit : new;
 	if (!below(4))
 		new &= ~(off_t)(PAGE - 1);
 	note("truncate from 0x%llx to 0x%llx", (long long)size, (long long)new);
-	if (ftruncate(file, new))
+	if (ftruncate(file, new + goes_wrong(WRONG_SIZE)))
 		fail("%s", strerror(errno));
 	set_size(new);
 }
@@ -313,7 +221,8 @@ static void do_fallocate(int how, const char *name)
 	note("%s 0x%llx bytes at 0x%llx%s, size 0x%llx", name, (long long)length,
 	     (long long)offset, how & FALLOC_FL_KEEP_SIZE ? " keeping the size" : "",
 	     (long long)size);
-	if (fallocate(file, how, offset, length))
+	if (!(how & FALLOC_FL_PUNCH_HOLE && goes_wrong(WRONG_PUNCH)) &&
+	    fallocate(file, how, offset, length))
 		fail("%s", strerror(errno));
 	if (!(how & FALLOC_FL_KEEP_SIZE) && offset + length > size)
 		set_size(offset + length);
@@ -393,8 +302,9 @@ static void check_held(void)
 		return;
 	compare("through the long mapping", held + offset, offset, length);
 	if (below(2)) {
-		fill(held + offset, offset, length);
-		fill(model + offset, offset, length);
+		fill(buffer, offset, length);
+		memcpy(held + offset, buffer, length);
+		memcpy(model + offset, buffer, length);
 	}
 }
 
@@ -468,7 +378,6 @@ static void one_operation(void)
 	bool direct = mode == MODE_DIRECT ? below(4) : !below(8);
 	int which = below(32);
 
-	counts[which]++;
 	switch (which) {
 	case 0 ... 4:
 		do_read(direct ? direct_file : file, direct ? "direct read" : "read");
@@ -520,19 +429,9 @@ static void one_operation(void)
 	}
 }
 
-static void write_model(const char *to)
-{
-	FILE *out = fopen(to, "w");
-
-	if (!out || fwrite(model, 1, size, out) != (size_t)size || fclose(out)) {
-		path = to;
-		cannot("write");
-	}
-}
-
 static void usage(void)
 {
-	fprintf(stderr, "Usage: exerciser [-m dax|cache|journal|direct|keep] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] FILE\n");
+	fprintf(stderr, "Usage: exerciser [-m dax|cache|journal|direct|keep] [-F] [-n OPERATIONS] [-s SEED] [-l BYTES] [-o MODEL] [-c] [-w WRONG] FILE\n");
 	exit(2);
 }
 
@@ -543,7 +442,7 @@ int main(int argc, char **argv)
 	int option;
 
 	seed = time(NULL);
-	while ((option = getopt(argc, argv, "m:Fn:s:l:o:c")) != -1) {
+	while ((option = getopt(argc, argv, "m:Fn:s:l:o:cw:")) != -1) {
 		switch (option) {
 		case 'm':
 			for (mode = 0; mode < MODE_KEEP; mode++)
@@ -570,6 +469,13 @@ int main(int argc, char **argv)
 		case 'o':
 			out = optarg;
 			break;
+		case 'w':
+			for (wrong = 0; wrong < WRONG_NOTHING; wrong++)
+				if (!strcmp(wrong_names[wrong], optarg))
+					break;
+			if (strcmp(wrong_names[wrong], optarg))
+				usage();
+			break;
 		default:
 			usage();
 		}
@@ -577,10 +483,9 @@ int main(int argc, char **argv)
 	if (optind != argc - 1 || limit < 16 * PAGE || (flips && mode == MODE_KEEP))
 		usage();
 	path = argv[optind];
-	state = seed;
-	model = calloc(1, limit + PAGE);
+	begin_model();
 	buffer = aligned_alloc(PAGE, MAX_BYTES + PAGE);
-	if (!model || !buffer)
+	if (!buffer)
 		cannot("no memory");
 	unlink(path);
 	open_files();
