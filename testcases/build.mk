@@ -30,14 +30,25 @@ WORKLOADS += fs_modes
 WORKLOAD_SOURCE_fs_modes := testcases/fs/modes.c
 WORKLOADS += actor
 WORKLOAD_SOURCE_actor := testcases/races/actor.c
+WORKLOADS += stress
+WORKLOAD_SOURCE_stress := testcases/stress/workload.c
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 # Damages images and checks what fsck.refdax makes of that.
 FS_DAMAGE := $(O)/tests/fs_damage
 FS_DAMAGE_SOURCES := $(wildcard testcases/fs/damage/*.c) fs/tools/common.c
 
+# Reads the trace of the stress and knows what must be in it.
+STRESS_ORDER := $(O)/tests/stress_order
+STRESS_ORDER_SOURCES := testcases/stress/order.c $(wildcard cli/trace/*.c)
+
 .PHONY: workloads
-workloads: $(WORKLOAD_PROGRAMS) $(FS_DAMAGE)
+workloads: $(WORKLOAD_PROGRAMS) $(FS_DAMAGE) $(STRESS_ORDER)
+
+$(STRESS_ORDER): $(STRESS_ORDER_SOURCES) $(wildcard cli/trace/*.h) testcases/stress/stress.h bpf/events.h
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -I. -Icli -o $@ $(STRESS_ORDER_SOURCES) -lzstd -lz
 
 $(FS_DAMAGE): $(FS_DAMAGE_SOURCES) $(wildcard testcases/fs/damage/*.h) fs/refdax_fs.h fs/tools/common.h
 	@mkdir -p $(@D)

@@ -39,6 +39,7 @@ static void look_for_problems(struct analysis *analysis)
 {
 	struct trace_reader *reader = analysis->reader;
 	const char *status = trace_reader__fact(reader, TRACE_KEY_STATUS);
+	const char *problem = trace_reader__fact(reader, TRACE_KEY_PROBLEM);
 	char text[128];
 	__u64 lost;
 
@@ -51,6 +52,8 @@ static void look_for_problems(struct analysis *analysis)
 			 (unsigned long long)lost);
 		add_problem(analysis, text);
 	}
+	if (problem)
+		add_problem(analysis, problem);
 	if (status && strcmp(status, "0")) {
 		snprintf(text, sizeof(text), "The traced command failed with status %.16s: what it was to "
 			 "exercise may not have run.", status);

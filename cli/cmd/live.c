@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/live.h"
 
@@ -22,10 +23,19 @@ static void warn_of_missing(const struct probe *probe, bool locks_off)
 				 probe__status(probe, i)->reason, probe_table[i].without);
 }
 
+static void add_problem(struct live *live, const char *text)
+{
+	size_t used = strlen(live->problem);
+
+	snprintf(live->problem + used, sizeof(live->problem) - used, "%s%s", used ? " " : "", text);
+	live->facts.problem = live->problem;
+}
+
 int live__run(struct live *live, struct session_options *options)
 {
 	struct session *session;
 	bool locks_off;
+	char text[256];
 	int status;
 
 	options->visit = visit;
@@ -52,10 +62,12 @@ int live__run(struct live *live, struct session_options *options)
 	status = session__run(session);
 	live->command_status = session__command_status(session);
 	if (live->command_status) {
-		snprintf(live->problem, sizeof(live->problem), "The command failed with status %d: what it "
-			 "was to exercise may not have run.", live->command_status);
-		live->facts.problem = live->problem;
+		snprintf(text, sizeof(text), "The command failed with status %d: what it was to exercise "
+			 "may not have run.", live->command_status);
+		add_problem(live, text);
 	}
+	if (probe__unseen_module(session__probe(session), text, sizeof(text)))
+		add_problem(live, text);
 	session__close(session);
 	return status;
 }

@@ -13,7 +13,7 @@ struct live {
 	struct detector *detector;
 	struct report_facts facts;
 	struct utsname system;
-	char problem[128];
+	char problem[512];
 	int command_status;
 };
 

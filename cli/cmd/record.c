@@ -93,8 +93,9 @@ static int record(const struct session_options *given, const char *path)
 {
 	struct session_options options = *given;
 	struct trace_writer *writer;
-	char error[TRACE_ERROR_LENGTH] = "";
+	char error[TRACE_ERROR_LENGTH] = "", unseen[256];
 	struct session *session;
+	bool module_came;
 	int status, command_status;
 	__u64 lost;
 
@@ -117,14 +118,19 @@ static int record(const struct session_options *given, const char *path)
 	status = session__run(session);
 	lost = session__lost(session);
 	command_status = session__command_status(session);
+	module_came = probe__unseen_module(session__probe(session), unseen, sizeof(unseen));
 	session__close(session);
 	number_fact(writer, TRACE_KEY_STATUS, command_status);
+	if (module_came)
+		trace_writer__fact(writer, TRACE_KEY_PROBLEM, unseen);
 	if (trace_writer__close(writer, lost, error)) {
 		log_error("%s", error);
 		return STATUS_CANNOT_TRACE;
 	}
 	if (command_status)
 		log_warn("%s ended with status %d", options.command[0], command_status);
+	if (module_came)
+		log_warn("%s A report without findings is inconclusive", unseen);
 	if (lost)
 		log_warn("%llu records were lost: the trace says so, and a report of it without "
 			 "findings is inconclusive; a larger --buffer, or --fs, helps",

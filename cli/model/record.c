@@ -305,14 +305,14 @@ static void take_wait(struct model *model, struct model_task *task,
 
 	if (!inode)
 		return;
-	if (record->header.type == EVENT_ENTRY_WAKE) {
-		wait__woken(model, record);
-		return;
-	}
 	event = remember(model, &record->header, inode);
 	event->first = record->index;
 	event->last = record->index;
-	wait__begin(model, task, inode, record, event->number);
+	event->argument[0] = record->waiter;
+	if (record->header.type == EVENT_ENTRY_WAKE)
+		wait__woken(model, record);
+	else
+		wait__begin(model, task, inode, record, event->number);
 }
 
 static void take_sb(struct model *model, struct model_task *task, const struct event_sb *record)

@@ -14,6 +14,7 @@
 #include "probe/buffer.h"
 #include "probe/directmap.h"
 #include "probe/locks.h"
+#include "probe/modules.h"
 #include "probe/object.h"
 #include "probe/probe.h"
 #include "probe/resolve.h"
@@ -111,6 +112,20 @@ static void give_up_way(struct probe *probe, int observed, struct btf *btf,
 	log_verbose(1, "%s: %s", probe_table[observed].name, status->reason);
 }
 
+/* Events of modules that are missing, most likely because there is no such module. */
+static __u64 awaited_events(const struct probe *probe)
+{
+	__u64 events = 0;
+	int observed;
+
+	for (observed = 0; observed < OBSERVED_COUNT; observed++)
+		if (probe_table[observed].module && probe->status[observed].way < 0 &&
+		    !probe__left_out(probe, observed) &&
+		    (probe->locks || !(OBSERVED_LOCKS & OBSERVED_BIT(observed))))
+			events |= OBSERVED_BIT(observed);
+	return events;
+}
+
 /* Load the programs of the chosen ways, and only those. */
 static int set_programs(struct probe *probe)
 {
@@ -134,7 +149,7 @@ static int set_programs(struct probe *probe)
 				return err;
 		}
 	}
-	return 0;
+	return modules__await(probe->object, awaited_events(probe));
 }
 
 /* Let records be made, or not, by all programs at once. */
@@ -436,6 +451,11 @@ __u64 probe__missing(const struct probe *probe)
 		    probe_table[observed].set != PROBE_DEFAULT_ONLY)
 			missing |= OBSERVED_BIT(observed);
 	return missing;
+}
+
+bool probe__unseen_module(const struct probe *probe, char *text, size_t length)
+{
+	return modules__arrived(probe->object, awaited_events(probe), text, length);
 }
 
 /* Changes of inodes that nobody announces: see mode__poll in bpf/mode.bpf.c. */

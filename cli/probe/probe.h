@@ -74,6 +74,12 @@ bool probe__left_out(const struct probe *probe, enum observed observed);
 __u64 probe__missing(const struct probe *probe);
 
 /*
+ * Did a module that was missing when tracing began come since?  What it tells is not
+ * observed: then one sentence that says so is in text.
+ */
+bool probe__unseen_module(const struct probe *probe, char *text, size_t length);
+
+/*
  * Wait up to timeout_ms for records and visit what there is.  Returns how many
  * were visited, or a negative errno (-EINTR: a signal came).
  */

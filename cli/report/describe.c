@@ -162,6 +162,10 @@ const char *report__describe(const struct model_event *event, char *text, size_t
 	case EVENT_ENTRY_WAIT:
 		snprintf(text, length, "WAITS for the entry's lock, %s", range);
 		break;
+	case EVENT_ENTRY_WAKE:
+		snprintf(text, length, "wakes task %llu for the entry's lock, %s",
+			 (unsigned long long)event->argument[0], range);
+		break;
 	case EVENT_OLD_MODE:
 		snprintf(text, length, "%s %s goes by DAX: the file is NOT IN DAX MODE",
 			 operation_name(event->operation), range);

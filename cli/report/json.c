@@ -19,6 +19,7 @@ static const char *event_name(__u16 type)
 		[EVENT_MAP] = "mmap",
 		[EVENT_MAP_END] = "munmap",
 		[EVENT_ENTRY_WAIT] = "entry-wait",
+		[EVENT_ENTRY_WAKE] = "entry-wake",
 		[EVENT_OLD_MODE] = "old-mode",
 	};
 

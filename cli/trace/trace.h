@@ -25,6 +25,7 @@ struct trace_reader;
 #define TRACE_KEY_VERSION	"daxtrace"	/* version of the program that wrote it */
 #define TRACE_KEY_COMMAND	"command"	/* the traced command, if any */
 #define TRACE_KEY_STATUS	"command.status" /* its exit status, or 128 + signal */
+#define TRACE_KEY_PROBLEM	"problem"	/* why the trace does not show all, a sentence; none: it does */
 #define TRACE_KEY_STARTED	"started"	/* CLOCK_REALTIME, ns, decimal */
 #define TRACE_KEY_CLOCK		"clock"		/* CLOCK_MONOTONIC at the same moment, ns */
 #define TRACE_KEY_PAGE_SIZE	"page.size"	/* bytes; what indexes count */

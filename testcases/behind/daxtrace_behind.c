@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Does to a DAX file's entries, behind the back of its filesystem, what no filesystem
- * may; written to /sys/kernel/debug/daxtrace_behind:
+ * Does to a DAX file, behind the back of its filesystem, what no filesystem may; written
+ * to /sys/kernel/debug/daxtrace_behind:
  *
  *	clear INDEX PATH	take the dirty mark off the entry of that page
  *	delete INDEX PATH	the same, and remove the entry
+ *	lock INDEX PATH		lock the entry of that page, and go
+ *	unlock INDEX PATH	unlock it; whoever waits for it is not woken before another
+ *				task has locked and unlocked it
+ *	dax 1|0 PATH		S_DAX into inode.i_flags, or out of it, and nothing else
  *
- * The page stays mapped, and what was stored to it is not flushed. Nothing here harms
- * the kernel; a power cut would lose the store.
+ * After "clear" and "delete" the page stays mapped, and what was stored to it is not
+ * flushed: a power cut would lose the store. A file in DAX mode whose S_DAX was taken
+ * must be neither read, written nor faulted on: its operations know no page cache.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -15,6 +20,9 @@
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
+
+/* fs/dax.c: of the value of an entry */
+#define DAX_LOCKED	(1UL << 0)
 
 static struct dentry *control;
 
@@ -30,23 +38,54 @@ static void clear_marks(struct address_space *mapping, unsigned long index)
 	xas_unlock_irq(&xas);
 }
 
-static int do_to(struct inode *inode, const char *what, unsigned long index)
+/* As dax_lock_entry() of fs/dax.c does it, and dax_unlock_entry() but for the wake-up. */
+static int change_lock(struct address_space *mapping, unsigned long index, bool lock)
 {
+	XA_STATE(xas, &mapping->i_pages, index);
+	unsigned long value;
+	void *entry;
+	int err = 0;
+
+	xas_lock_irq(&xas);
+	entry = xas_load(&xas);
+	value = xa_is_value(entry) ? xa_to_value(entry) : 0;
+	if (!value)
+		err = -ENOENT;
+	else if (!(value & DAX_LOCKED) != lock)
+		err = -EBUSY;
+	else
+		xas_store(&xas, xa_mk_value(value ^ DAX_LOCKED));
+	xas_unlock_irq(&xas);
+	return err;
+}
+
+static int do_to(struct inode *inode, const char *what, unsigned long number)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	if (!S_ISREG(inode->i_mode))
+		return -EINVAL;
+	if (!strcmp(what, "dax")) {
+		set_mask_bits(&inode->i_flags, S_DAX, number ? S_DAX : 0);
+		return 0;
+	}
 	if (!IS_DAX(inode))
 		return -EINVAL;
+	if (!strcmp(what, "lock") || !strcmp(what, "unlock"))
+		return change_lock(mapping, number, !strcmp(what, "lock"));
 	if (strcmp(what, "clear") && strcmp(what, "delete"))
 		return -EINVAL;
-	clear_marks(inode->i_mapping, index);
+	clear_marks(mapping, number);
 	if (!strcmp(what, "delete"))
-		return invalidate_inode_pages2_range(inode->i_mapping, index, index);
+		return invalidate_inode_pages2_range(mapping, number, number);
 	return 0;
 }
 
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t length,
 			     loff_t *position)
 {
-	char *text, *what, *number, *name;
-	unsigned long index;
+	char *text, *what, *argument, *name;
+	unsigned long number;
 	struct path path;
 	int err = -EINVAL;
 
@@ -57,13 +96,13 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		return PTR_ERR(text);
 	name = strim(text);
 	what = strsep(&name, " ");
-	number = strsep(&name, " ");
-	if (!number || !name || kstrtoul(number, 0, &index))
+	argument = strsep(&name, " ");
+	if (!argument || !name || kstrtoul(argument, 0, &number))
 		goto out;
 	err = kern_path(name, LOOKUP_FOLLOW, &path);
 	if (err)
 		goto out;
-	err = do_to(d_inode(path.dentry), what, index);
+	err = do_to(d_inode(path.dentry), what, number);
 	path_put(&path);
 out:
 	kfree(text);
@@ -88,5 +127,5 @@ static void __exit behind_exit(void)
 
 module_init(behind_init);
 module_exit(behind_exit);
-MODULE_DESCRIPTION("What no filesystem may do to a DAX entry, for the tests of daxtrace");
+MODULE_DESCRIPTION("What no filesystem may do to a DAX file, for the tests of daxtrace");
 MODULE_LICENSE("Dual BSD/GPL");

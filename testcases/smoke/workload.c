@@ -5,21 +5,30 @@
  * Prints "NAME COUNT" for each, by what it asked of the kernel: it does not
  * look at how the kernel did it.
  *
- * Usage: smoke FOLDER (on the filesystem)
+ * Usage: smoke FOLDER CONTROL
+ * FOLDER is on the filesystem; CONTROL is the file of the module daxtrace_behind,
+ * which holds an entry's lock so that others wait for it, and changes S_DAX.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
-#define FILES		4	/* evicted in the end */
+#define FILES		6	/* evicted in the end */
+#define SYNCS		2	/* sync(2) */
+#define FREEZES		3	/* each syncs, and is followed by a thaw */
+#define WAITERS		3	/* tasks that wait for one entry's lock, and are woken */
 #define READ_FAULTS	5	/* on holes */
 #define WRITE_FAULTS	7	/* on holes: each allocates a block */
 #define HOLE_WRITES	11	/* write(2) over holes: each allocates, and invalidates */
@@ -32,9 +41,16 @@
 #define ATTRIBUTES	37
 #define REDIRTIED	41	/* write faults on pages that were cleaned */
 #define SYNC_FAULTS	43	/* of a MAP_SYNC mapping, on holes */
+#define TOGGLES		47	/* of S_DAX, off and on, with a mapping made after each */
+#define SYNCFSES	53
+
+/* Faults on the entry that is waited for: before, the waiters', and the one that wakes the first. */
+#define WAIT_FAULTS	(1 + WAITERS + 1)
+#define ALL_FAULTS	(READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS + WAIT_FAULTS)
 
 static size_t page_size;
 static char *buffer;
+static const char *control_path, *folder;
 
 static void fail(const char *what)
 {
@@ -153,14 +169,138 @@ static void attributes(int file)
 	}
 }
 
-int main(int argc, char **argv)
+/* What the module daxtrace_behind does to a file in the folder. */
+static void control(const char *what, int argument, const char *name)
 {
+	char text[512];
+	int length = snprintf(text, sizeof(text), "%s %d %s/%s", what, argument, folder, name);
+	int file = open(control_path, O_WRONLY);
+
+	check(file >= 0 && write(file, text, length) == length, control_path);
+	close(file);
+}
+
+/* S_DAX changes, nobody tells, and the next that comes by makes a mapping. */
+static void toggles(int file, const char *name)
+{
+	void *data;
+	size_t i;
+
+	for (i = 0; i < 2 * TOGGLES; i++) {
+		control("dax", i % 2, name);
+		data = mmap(NULL, page_size, PROT_READ, MAP_SHARED, file, 0);
+		check(data != MAP_FAILED, "mmap");
+		munmap(data, page_size);
+	}
+}
+
+static struct {
+	volatile char *page;
+	atomic_bool go;
+	atomic_int tids[WAITERS];
+} waiting;
+
+static void *wait_for_entry(void *tid)
+{
+	atomic_store((atomic_int *)tid, gettid());
+	while (!atomic_load(&waiting.go))
+		usleep(1000);
+	touch(waiting.page, 0, false);
+	return NULL;
+}
+
+/* Neither mmap(2) nor brk(2) in here: those who wait may have the mmap_lock. */
+static bool is_waiting(int tid)
+{
+	char path[64], text[256], *state;
+	ssize_t length;
 	int file;
 
-	if (argc != 2 || chdir(argv[1])) {
-		fprintf(stderr, "usage: smoke FOLDER\n");
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = open(path, O_RDONLY);
+	length = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+	close(file);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	state = strrchr(text, ')');
+	return state && !strncmp(state, ") D", 3);
+}
+
+/* Until all of them have been asleep, as for a lock, for a while; or a minute. */
+static bool all_wait(void)
+{
+	int i, looks, asleep = 0;
+
+	for (looks = 0; looks < 6000 && asleep < 30; looks++) {
+		usleep(10000);
+		asleep++;
+		for (i = 0; i < WAITERS; i++)
+			if (!is_waiting(atomic_load(&waiting.tids[i])))
+				asleep = 0;
+	}
+	return asleep == 30;
+}
+
+/*
+ * One fault makes the entry; somebody locks it; tasks fault and wait. It is unlocked,
+ * and a last fault locks it, unlocks it and wakes the first, who does the same for the next.
+ */
+static void entry_waits(int file, const char *name)
+{
+	pthread_t threads[WAITERS];
+	bool asleep;
+	int i;
+
+	waiting.page = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	check(waiting.page != MAP_FAILED, "mmap");
+	touch(waiting.page, 0, false);
+	check(!madvise((void *)waiting.page, page_size, MADV_DONTNEED), "madvise");
+	for (i = 0; i < WAITERS; i++) {
+		check(!pthread_create(&threads[i], NULL, wait_for_entry, &waiting.tids[i]), "thread");
+		while (!atomic_load(&waiting.tids[i]))
+			usleep(1000);
+	}
+	control("lock", 0, name);
+	atomic_store(&waiting.go, true);
+	asleep = all_wait();
+	control("unlock", 0, name);
+	touch(waiting.page, 0, false);
+	for (i = 0; i < WAITERS; i++)
+		pthread_join(threads[i], NULL);
+	if (!asleep) {
+		fprintf(stderr, "smoke: nobody waited for the lock of an entry\n");
+		exit(1);
+	}
+	munmap((void *)waiting.page, page_size);
+}
+
+/* With nothing left to be written. */
+static void superblocks(void)
+{
+	int root = open(".", O_RDONLY | O_DIRECTORY), i;
+
+	check(root >= 0, "open");
+	for (i = 0; i < SYNCFSES; i++)
+		check(!syncfs(root), "syncfs");
+	for (i = 0; i < SYNCS; i++)
+		sync();
+	for (i = 0; i < FREEZES; i++)
+		check(!ioctl(root, FIFREEZE, 0) && !ioctl(root, FITHAW, 0), "FIFREEZE");
+	close(root);
+}
+
+int main(int argc, char **argv)
+{
+	struct statfs filesystem;
+	int file;
+
+	if (argc != 3 || chdir(argv[1]) || statfs(".", &filesystem)) {
+		fprintf(stderr, "usage: smoke FOLDER CONTROL\n");
 		return 2;
 	}
+	folder = argv[1];
+	control_path = argv[2];
 	page_size = sysconf(_SC_PAGESIZE);
 	buffer = malloc(page_size);
 	check(buffer, "malloc");
@@ -179,12 +319,19 @@ int main(int argc, char **argv)
 	file = open_file("sizes", 100);
 	sizes(file);
 	close(file);
+	file = open_file("toggles", 1);
+	toggles(file, "toggles");
+	close(file);
+	file = open_file("waits", 1);
+	entry_waits(file, "waits");
+	close(file);
 	check(!unlink("faults") && !unlink("writes") && !unlink("sizes") &&
-	      !unlink("sync"), "unlink");
+	      !unlink("sync") && !unlink("toggles") && !unlink("waits"), "unlink");
+	superblocks();
 
-	printf("fault %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
-	printf("entry-insert %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
-	printf("entry-delete %d\n", READ_FAULTS + WRITE_FAULTS + SYNC_FAULTS);
+	printf("fault %d\n", ALL_FAULTS);
+	printf("entry-insert %d\n", ALL_FAULTS);
+	printf("entry-delete %d\n", READ_FAULTS + WRITE_FAULTS + SYNC_FAULTS + 1);
 	printf("entry-dirty %d\n", SYNC_FAULTS);
 	/* The one byte at the end of each file is a write over a hole as well. */
 	printf("rw %d\n", FILES + HOLE_WRITES + OVERWRITES + READS);
@@ -201,14 +348,24 @@ int main(int argc, char **argv)
 	printf("unmap >=%d\n", FILES + HOLE_WRITES + PUNCHES);
 	printf("truncate-pages >=%d\n", PUNCHES + SETSIZES / 2 + FILES);
 	printf("writeback >=%d\n", 1 + REDIRTIED);
-	printf("mmap 2\n");
-	printf("mapped %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
-	printf("entry-lock %d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS);
-	printf("iomap >=%d\n", READ_FAULTS + WRITE_FAULTS + REDIRTIED + SYNC_FAULTS +
+	printf("mmap %d\n", 2 + 1 + 2 * TOGGLES);
+	printf("mapped %d\n", ALL_FAULTS);
+	printf("entry-lock %d\n", ALL_FAULTS);
+	printf("entry-wait %d\n", WAITERS);
+	printf("iomap >=%d\n", ALL_FAULTS +
 	       FILES + HOLE_WRITES + OVERWRITES + READS);
 	printf("writepages >=%d\n", 1 + REDIRTIED);
 	printf("layout-break >=%d\n", PUNCHES);
-	printf("mode 0\nentry-wait 0\nfreeze 0\nsb-sync 0\njournal-handle >=0\nallocating-write 0\n");
+	printf("mode %d\n", 2 * TOGGLES);
+	printf("freeze %d\n", 2 * FREEZES);
+	printf("sb-sync %d\n", SYNCFSES + SYNCS + FREEZES);
+	/* Of jbd2, which xfs does without. */
+	if (filesystem.f_type == XFS_SUPER_MAGIC)
+		printf("journal-handle 0\n");
+	else
+		printf("journal-handle >=%d\n", FILES + HOLE_WRITES + WRITE_FAULTS + SYNC_FAULTS);
+	/* Stands for "rw" among the default events. */
+	printf("allocating-write 0\n");
 	printf("task-name >=1\nsuperblock >=1\n");
 	return 0;
 }

@@ -308,6 +308,20 @@ static void test_command_that_failed(void **state)
 	assert_int_equal(outcome->status, CLEAN);
 }
 
+/* The recorder knows of something that it has not seen. */
+static void test_recorders_problem(void **state)
+{
+	struct story_recording recording = { .problem = "The module jbd2\033 was loaded." };
+	const struct outcome_of_run *outcome;
+	struct story story;
+
+	(void)state;
+	story__well_behaved(&story, &story_numbers);
+	outcome = run("report", save_story(&story, "problem", &recording), NULL);
+	assert_int_equal(outcome->status, INCONCLUSIVE);
+	assert_says(outcome->out, "The module jbd2? was loaded.");
+}
+
 static void test_case_that_cannot_be_judged(void **state)
 {
 	struct story_task mapper, late;
@@ -713,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_missing_event),
 		cmocka_unit_test(test_no_facts),
 		cmocka_unit_test(test_command_that_failed),
+		cmocka_unit_test(test_recorders_problem),
 		cmocka_unit_test(test_case_that_cannot_be_judged),
 		cmocka_unit_test(test_windows_that_never_opened),
 		cmocka_unit_test(test_rule_selected),

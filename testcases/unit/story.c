@@ -71,6 +71,8 @@ static void write_facts(struct trace_writer *writer, const struct story_recordin
 		trace_writer__fact(writer, key, recording->missing & OBSERVED_BIT(i) ?
 				   "missing: the story has none" : "fentry told");
 	}
+	if (recording->problem)
+		trace_writer__fact(writer, TRACE_KEY_PROBLEM, recording->problem);
 	if (recording->command_status) {
 		trace_writer__fact(writer, TRACE_KEY_COMMAND, "./workload");
 		trace_writer__fact(writer, TRACE_KEY_STATUS, recording->command_status);

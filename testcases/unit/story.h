@@ -58,12 +58,14 @@ void story__tell(struct story *story, struct model *model);
 /*
  * Write them to a trace file at path.  missing: OBSERVED_BIT()s that were not
  * observed; command_status: of the traced command, NULL: none was; lost: what
- * the end block says; locks: the setting of --locks, NULL: none is noted.
+ * the end block says; locks: the setting of --locks, NULL: none is noted; problem:
+ * what the recorder says was not observed, NULL: nothing.
  */
 struct story_recording {
 	__u64 missing;
 	const char *locks;
 	const char *command_status;
+	const char *problem;
 	__u64 lost;
 };
 void story__save(const struct story *story, const char *path,
