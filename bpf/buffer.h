@@ -14,6 +14,10 @@
  * time, which is 0 until then, last.  The reader hands records out, zeroes what
  * it has read, and moves tail on.
  *
+ * header.lost is, in the buffers, how many were lost so far in all; the reader
+ * makes of it what the ABI says: those before this record of which no record in
+ * front of it has told.
+ *
  * Since the clock is read once the room is taken, every record whose time is
  * before the moment at which the reader looked at all the heads is in front of
  * them: so the reader merges the shards into the order of time, and need not

@@ -143,9 +143,10 @@ extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 extern __u32 tracing;
 
 /*
- * Records lost since the last one that got through, on any CPU: the task whose
- * record is missing may go on elsewhere, and what it does there must not be
- * believed.
+ * Records lost so far, on any CPU: the task whose record is missing may go on
+ * elsewhere, and what it does there must not be believed.  Each record carries
+ * the count, so the next one of that task has it, whoever else made one
+ * meanwhile; the reader tells the differences.
  */
 extern __u32 lost_records;
 
@@ -212,7 +213,7 @@ static __always_inline void *record__reserve_in(struct shard *shard, __u32 cpu, 
 		*(__u64 *)&header->type = type | (__u64)size << 16 |
 					  (__u64)cpu << 32;
 		header->sequence = __sync_fetch_and_add(&shard->sequence, 1);
-		header->lost = lost_records ? __sync_lock_test_and_set(&lost_records, 0) : 0;
+		header->lost = lost_records;
 		/* At each quarter of the buffer. */
 		if ((head ^ (head + size)) & ((data_mask + 1) >> 2))
 			wake_reader();

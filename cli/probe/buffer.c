@@ -41,6 +41,7 @@ struct buffer {
 	struct buffer_layout layout;
 	void *map;
 	size_t map_bytes;
+	__u32 told;		/* records lost that have been told of */
 	unsigned int heap_count;
 	unsigned int heap[SHARD_COUNT_MAX];	/* queues, the one with the earliest record first */
 	struct queue queues[SHARD_COUNT_MAX];
@@ -239,8 +240,18 @@ static void build_heap(struct buffer *buffer)
 		sift_down(buffer, i);
 }
 
+/* From a count since tracing began to what is new of it. */
+static void tell_lost(struct buffer *buffer, struct event_header *record)
+{
+	__s32 untold = record->lost - buffer->told;
+
+	record->lost = untold > 0 ? untold : 0;
+	buffer->told += record->lost;
+}
+
 static int merge(struct buffer *buffer, __u64 until, buffer_visit visit, void *context)
 {
+	struct event_header *record;
 	struct queue *queue;
 	int count = 0, err = 0;
 	unsigned int i;
@@ -248,7 +259,9 @@ static int merge(struct buffer *buffer, __u64 until, buffer_visit visit, void *c
 	build_heap(buffer);
 	while (buffer->heap_count && earliest(buffer, 0) < until && count < READ_BATCH && err >= 0) {
 		queue = &buffer->queues[buffer->heap[0]];
-		err = visit(context, record_at(buffer, queue, queue->items[queue->next].position));
+		record = record_at(buffer, queue, queue->items[queue->next].position);
+		tell_lost(buffer, record);
+		err = visit(context, record);
 		queue->next++;
 		count++;
 		if (!(queue->next % RELEASE_BATCH))
