@@ -92,6 +92,7 @@ static int refdax_group_load(struct super_block *sb, u32 number)
 	group->g_free = REFDAX_BLOCKS_PER_GROUP -
 			bitmap_weight(group->g_busy, REFDAX_BLOCKS_PER_GROUP);
 	percpu_counter_add(&sbi->s_free_blocks, group->g_free);
+	sbi->s_data_blocks += group->g_blocks - group->g_first_data;
 
 	bh = refdax_read_block(sb, meta + 1, REFDAX_MAGIC_INODES, number, 0, &fresh);
 	if (IS_ERR(bh))
@@ -399,11 +400,16 @@ struct buffer_head *refdax_new_metadata(struct jbd2_journal_handle *handle, stru
 					u64 goal, u32 magic)
 {
 	struct super_block *sb = inode->i_sb;
+	struct refdax_sb_info *sbi = REFDAX_SB(sb);
 	struct buffer_head *bh;
 	u64 block;
 	u32 got;
 	int err;
 
+	/* The reserve is for trees whose unwritten blocks become written: see refdax_fill_hole(). */
+	if (magic != REFDAX_MAGIC_EXTENTS &&
+	    percpu_counter_compare(&sbi->s_free_blocks, sbi->s_reserved_blocks) <= 0)
+		return ERR_PTR(-ENOSPC);
 	err = refdax_alloc_blocks(handle, inode, goal, 0, 1, &block, &got);
 	if (err)
 		return ERR_PTR(err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything that differs between the kernels refdax builds for (6.1 and
- * later). No other file looks at the kernel's version. Where distributions
+ * Everything that differs between the kernels refdax builds for: 6.1 from
+ * 6.1.159 on, 6.5 and later. No other file looks at the kernel's version. Where distributions
  * backport an interface the test is on the interface, made by fs/Kbuild with
  * a search in the headers (REFDAX_HAVE_*); elsewhere on the version.
  */
@@ -27,6 +27,15 @@
 #include <linux/wait_bit.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #include <linux/user_namespace.h>
+#endif
+
+/*
+ * 6.5, and 6.1.159: direct_write_fallback() is there ("fs: factor out a direct_write_fallback
+ * helper"), and with it generic_perform_write() moves ki_pos ("filemap: update ki_pos in
+ * generic_perform_write"), which no header shows and journal_data.c relies on.
+ */
+#ifndef REFDAX_HAVE_DIRECT_WRITE_FALLBACK
+#error "refdax needs Linux 6.1.159 or a later 6.1, or 6.5 or later: this one lacks direct_write_fallback()"
 #endif
 
 /*

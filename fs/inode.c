@@ -103,8 +103,10 @@ static int refdax_check_raw(struct super_block *sb, u64 ino, const struct refdax
 	else if (flags & ~REFDAX_FL_ALL || (flags & REFDAX_FL_INLINE && !S_ISLNK(mode)))
 		what = "set of flags";
 	else if (size > (S_ISLNK(mode) ? (flags & REFDAX_FL_INLINE ? REFDAX_SYMLINK_INLINE :
-			 REFDAX_SYMLINK_MAX) : MAX_LFS_FILESIZE) || (S_ISLNK(mode) && !size))
+			 REFDAX_SYMLINK_MAX) : sb->s_maxbytes) || (S_ISLNK(mode) && !size))
 		what = "size";
+	else if (S_ISDIR(mode) && le32_to_cpu(raw->i_nlink) == 1)
+		what = "number of links";
 	else if (le64_to_cpu(raw->i_blocks) > REFDAX_SB(sb)->s_blocks)
 		what = "number of blocks";
 	else if (S_ISDIR(mode) ? !refdax_ino_valid(sb, parent) : parent && !S_ISREG(mode))
@@ -471,7 +473,8 @@ out_unlocked:
 int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
-	int err;
+	struct jbd2_journal_handle *handle;
+	int err, err2;
 
 	if (refdax_is_shut_down(inode->i_sb))
 		return -EIO;
@@ -483,9 +486,16 @@ int refdax_setattr(struct refdax_idmap *idmap, struct dentry *dentry, struct iat
 		if (err)
 			return err;
 	}
+	/* Not by mark_inode_dirty(), which cannot say that nothing could be stored. */
+	handle = refdax_journal_start(inode, REFDAX_INODE_CREDITS, 0);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
 	setattr_copy(idmap, inode, attr);
-	mark_inode_dirty(inode);
-	if (attr->ia_valid & ATTR_MODE)
+	err = refdax_inode_update(handle, inode);
+	err2 = refdax_journal_stop(inode, handle);
+	if (!err)
+		err = err2;
+	if (!err && attr->ia_valid & ATTR_MODE)
 		err = refdax_acl_chmod(idmap, dentry);
 	if (!err && IS_SYNC(inode))
 		err = refdax_journal_commit(inode->i_sb, REFDAX_I(inode)->i_sync_tid);
@@ -519,7 +529,7 @@ int refdax_getattr(struct refdax_idmap *idmap, const struct path *path, struct k
 /*
  * The inode leaves memory; without links it leaves the disk as well. It is on
  * the orphan list since the link went (or, if it never had one, since its
- * creation failed), so that whatever fails here is done at the next mount.
+ * creation failed), so that the next mount does what a power cut leaves undone here.
  */
 void refdax_evict_inode(struct inode *inode)
 {
@@ -556,8 +566,8 @@ void refdax_evict_inode(struct inode *inode)
 	}
 	if (err) {
 		if (!refdax_is_shut_down(sb))
-			refdax_msg(sb, KERN_ERR, "inode %llu could not be deleted (error %d): the next mount tries again",
-			   (u64)inode->i_ino, err);
+			refdax_msg(sb, KERN_ERR, "inode %llu could not be deleted (error %d): unmount the filesystem and run fsck.refdax, which deletes it",
+				   (u64)inode->i_ino, err);
 		refdax_orphan_forget(inode);
 	}
 	clear_inode(inode);

@@ -42,7 +42,11 @@ static int refdax_set_flags(struct inode *inode, u32 flags)
 	inode_set_ctime_current(inode);
 	err = refdax_inode_update(handle, inode);
 	err2 = refdax_journal_stop(inode, handle);
-	return err ?: err2;
+	if (!err)
+		err = err2;
+	if (!err && IS_SYNC(inode))
+		err = refdax_journal_commit(inode->i_sb, ri->i_sync_tid);
+	return err;
 }
 
 /* The VFS has i_rwsem, and has checked permissions, and that FS_XFLAG_DAX fits the type. */

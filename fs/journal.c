@@ -263,6 +263,13 @@ void refdax_journal_abort(struct super_block *sb, int err)
 	jbd2_journal_abort(journal, err);
 }
 
+bool refdax_journal_aborted(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	return journal && is_journal_aborted(journal);
+}
+
 void refdax_journal_shut_down(struct super_block *sb)
 {
 	journal_t *journal = refdax_journal(sb);

@@ -82,8 +82,7 @@ static int refdax_create_inode(struct refdax_idmap *idmap, struct inode *dir,
 {
 	struct jbd2_journal_handle *handle;
 	struct inode *inode;
-	bool retried = false;
-	int err;
+	int err, retries = 0;
 
 	if (dentry->d_name.len > REFDAX_NAME_MAX)
 		return -ENAMETOOLONG;
@@ -117,12 +116,8 @@ retry:
 out:
 	refdax_journal_stop(dir, handle);
 	iput(inode);
-	if (err == -ENOSPC && !retried && atomic64_read(&REFDAX_SB(dir->i_sb)->s_uncommitted)) {
-		retried = true;
-		err = refdax_journal_force(dir->i_sb);
-		if (!err)
-			goto retry;
-	}
+	if (refdax_may_retry(dir->i_sb, err, &retries))
+		goto retry;
 	return err;
 }
 
@@ -222,28 +217,33 @@ static int refdax_link(struct dentry *old, struct inode *dir, struct dentry *den
 {
 	struct inode *inode = d_inode(old);
 	struct jbd2_journal_handle *handle;
-	int err;
+	int err, retries = 0;
 
 	if (inode->i_nlink >= REFDAX_LINK_MAX)
 		return -EMLINK;
 	if (dentry->d_name.len > REFDAX_NAME_MAX)
 		return -ENAMETOOLONG;
+retry:
 	handle = refdax_journal_start(dir, REFDAX_DIR_ADD_CREDITS + REFDAX_ORPHAN_CREDITS,
 				      REFDAX_UNMAP_REVOKES);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
 	err = refdax_dir_add(handle, dir, &dentry->d_name, inode);
-	if (!err) {
-		inode_set_ctime_current(inode);
-		/* An O_TMPFILE that gets its first name is no orphan any more. */
-		if (!inode->i_nlink)
-			err = refdax_orphan_del(handle, inode);
-		inc_nlink(inode);
-		ihold(inode);
-		if (!err)
-			err = refdax_inode_update_data(handle, inode);
-		d_instantiate(dentry, inode);
+	if (err) {
+		refdax_journal_stop(dir, handle);
+		if (refdax_may_retry(dir->i_sb, err, &retries))
+			goto retry;
+		return err;
 	}
+	inode_set_ctime_current(inode);
+	/* An O_TMPFILE that gets its first name is no orphan any more. */
+	if (!inode->i_nlink)
+		err = refdax_orphan_del(handle, inode);
+	inc_nlink(inode);
+	ihold(inode);
+	if (!err)
+		err = refdax_inode_update_data(handle, inode);
+	d_instantiate(dentry, inode);
 	return refdax_name_stop(dir, NULL, handle, err);
 }
 
@@ -284,12 +284,21 @@ out:
 	return refdax_name_stop(dir, NULL, handle, err);
 }
 
+int refdax_check_link(struct inode *inode)
+{
+	return inode->i_nlink ? 0 : refdax_damage(inode->i_sb, "inode %llu has more names than links",
+						  (u64)inode->i_ino);
+}
+
+int refdax_check_subdir_link(struct inode *dir)
+{
+	return dir->i_nlink > 2 ? 0 : refdax_damage(dir->i_sb, "directory %llu has more subdirectories than links",
+						    (u64)dir->i_ino);
+}
+
 static int refdax_unlink(struct inode *dir, struct dentry *dentry)
 {
-	if (!d_inode(dentry)->i_nlink)
-		return refdax_damage(dir->i_sb, "inode %llu has more names than links",
-				     (u64)d_inode(dentry)->i_ino);
-	return refdax_remove(dir, dentry);
+	return refdax_check_link(d_inode(dentry)) ?: refdax_remove(dir, dentry);
 }
 
 static int refdax_rmdir(struct inode *dir, struct dentry *dentry)
@@ -300,10 +309,7 @@ static int refdax_rmdir(struct inode *dir, struct dentry *dentry)
 		return empty;
 	if (!empty)
 		return -ENOTEMPTY;
-	if (dir->i_nlink <= 2)
-		return refdax_damage(dir->i_sb, "directory %llu has more subdirectories than links",
-				     (u64)dir->i_ino);
-	return refdax_remove(dir, dentry);
+	return refdax_check_subdir_link(dir) ?: refdax_remove(dir, dentry);
 }
 
 /*
@@ -314,8 +320,9 @@ static int refdax_tmpfile(struct refdax_idmap *idmap, struct inode *dir, struct 
 {
 	struct jbd2_journal_handle *handle;
 	struct inode *inode;
-	int err, err2;
+	int err, err2, retries = 0;
 
+retry:
 	handle = refdax_journal_start(dir, REFDAX_CREATE_CREDITS, REFDAX_XATTR_REVOKES);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
@@ -335,11 +342,15 @@ static int refdax_tmpfile(struct refdax_idmap *idmap, struct inode *dir, struct 
 	d_tmpfile(file, inode);
 	err = refdax_orphan_add(handle, inode);
 	unlock_new_inode(inode);
-	inode = NULL;
-out:
 	err2 = refdax_journal_stop(dir, handle);
-	iput(inode);
 	return finish_open_simple(file, err ?: err2);
+
+out:
+	refdax_journal_stop(dir, handle);
+	iput(inode);
+	if (refdax_may_retry(dir->i_sb, err, &retries))
+		goto retry;
+	return finish_open_simple(file, err);
 }
 
 const struct inode_operations refdax_dir_inode_operations = {

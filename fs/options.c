@@ -103,16 +103,20 @@ static int refdax_reconfigure(struct fs_context *fc)
 		return -EIO;
 	}
 	err = sync_filesystem(sb);
+	/* After an abort nothing can be written, so that being read-only lacks nothing. */
+	if (ro && refdax_journal_aborted(sb))
+		err = 0;
+	else if (!err && ro && !sb_rdonly(sb))
+		err = refdax_journal_freeze(sb) ?: refdax_write_super(sb, true);
 	if (err)
 		return err;
-	if (ro && !sb_rdonly(sb)) {
-		err = refdax_journal_freeze(sb);
-		if (err)
-			return err;
-		refdax_write_super(sb, true);
-	} else if (!ro && sb_rdonly(sb)) {
+	if (!ro && sb_rdonly(sb)) {
 		if (test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags)) {
 			errorf(fc, "refdax: damage made it read-only (errors=remount-ro): unmount it and run fsck.refdax");
+			return -EROFS;
+		}
+		if (refdax_journal_aborted(sb)) {
+			errorf(fc, "refdax: the journal was aborted: unmount it and run fsck.refdax");
 			return -EROFS;
 		}
 		if (!sbi->s_journal) {

@@ -37,6 +37,11 @@ int refdax_orphan_add(struct jbd2_journal_handle *handle, struct inode *inode)
 	mutex_lock(&sbi->s_orphan_lock);
 	if (!list_empty(&ri->i_orphan))
 		goto out;
+	/* One that was forgotten, and came back, is still the first: it must not follow itself. */
+	if (le64_to_cpu(sbi->s_super->s_last_orphan) == inode->i_ino) {
+		list_add(&ri->i_orphan, &sbi->s_orphans);
+		goto out;
+	}
 	ri->i_next_orphan = le64_to_cpu(sbi->s_super->s_last_orphan);
 	err = refdax_inode_update(handle, inode);
 	if (!err)
@@ -81,6 +86,12 @@ void refdax_orphan_forget(struct inode *inode)
 	mutex_lock(&sbi->s_orphan_lock);
 	list_del_init(&REFDAX_I(inode)->i_orphan);
 	mutex_unlock(&sbi->s_orphan_lock);
+	/*
+	 * From now on s_orphans lacks one that the disk has. When the one behind it goes, it
+	 * goes itself from the disk's list, and is an inode without links that nothing leads to.
+	 */
+	if (!refdax_is_shut_down(inode->i_sb))
+		set_bit(REFDAX_SB_DAMAGED, &sbi->s_flags);
 }
 
 /*
@@ -108,6 +119,9 @@ int refdax_orphan_cleanup(struct super_block *sb)
 		inode = refdax_iget(sb, ino, REFDAX_IGET_ORPHAN);
 		if (IS_ERR(inode)) {
 			err = PTR_ERR(inode);
+			if (err == -ESTALE)
+				err = refdax_damage(sb, "the orphan list leads to inode %llu, which is free",
+						    ino);
 			break;
 		}
 		ri = REFDAX_I(inode);

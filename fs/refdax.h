@@ -103,7 +103,7 @@ struct refdax_sb_info {
 	struct percpu_counter s_free_blocks;	/* free on disk, committed or not */
 	struct percpu_counter s_free_inodes;
 	atomic64_t s_uncommitted;	/* blocks freed, but not yet reusable */
-	u32 s_next_generation;
+	u64 s_data_blocks;		/* of all groups: what can be free */
 
 	struct mutex s_orphan_lock;	/* s_orphans, s_last_orphan and every i_next_orphan */
 	struct list_head s_orphans;	/* newest first, as on disk */
@@ -112,7 +112,7 @@ struct refdax_sb_info {
 	struct workqueue_struct *s_ioend_wq;	/* ends of writeback that need a handle */
 	enum refdax_write_fix s_write_fix;
 	enum refdax_dax_option s_dax_option;	/* fixed while mounted */
-	u64 s_reserved_blocks;		/* of these only metadata may be made; see refdax_fill_hole() */
+	u64 s_reserved_blocks;		/* of these only nodes of trees are made; see refdax_fill_hole() */
 	enum refdax_errors s_errors;
 	unsigned long s_flags;		/* bits REFDAX_SB_* */
 #ifdef REFDAX_LAB
@@ -239,7 +239,7 @@ int refdax_get_tree(struct fs_context *fc);
 /* From here on the filesystem is in use for writing: a mount, or a remount from read-only. */
 int refdax_start_writing(struct super_block *sb);
 
-/* What leads to an inode. One without links can only be on the orphan list. */
+/* What leads to an inode. One without links that is not in memory must be on the orphan list. */
 enum refdax_iget_by {
 	REFDAX_IGET_NAME,
 	REFDAX_IGET_ORPHAN,
@@ -277,8 +277,9 @@ int refdax_mode_flip(struct inode *inode, u32 flags);
 
 /* inode.c */
 /*
- * The inode, or an ERR_PTR: -ESTALE if it is not in use. Only the orphan list
- * may lead to one without links (@orphan).
+ * The inode, or an ERR_PTR: -ESTALE if it is not in use, which only a handle may lead to.
+ * One without links is read for the orphan list alone (@by), as it is deleted when it leaves
+ * memory; while it is in memory, because it is open, a handle may lead to it too.
  */
 struct inode *refdax_iget(struct super_block *sb, u64 ino, enum refdax_iget_by by);
 void refdax_set_inode_operations(struct inode *inode);
@@ -307,7 +308,10 @@ int refdax_orphan_add(struct jbd2_journal_handle *handle, struct inode *inode);
 int refdax_orphan_del(struct jbd2_journal_handle *handle, struct inode *inode);
 /* The same once what was to be guarded is done; but what has no links stays, to be deleted. */
 int refdax_orphan_done(struct jbd2_journal_handle *handle, struct inode *inode);
-/* Take the inode off the list in memory only: no handle could be had. */
+/*
+ * The inode leaves memory and could not be taken off the list on disk: take it off in memory
+ * only. Whoever comes behind it on disk loses sight of it, so fsck.refdax must look for it.
+ */
 void refdax_orphan_forget(struct inode *inode);
 int refdax_orphan_cleanup(struct super_block *sb);
 
@@ -335,6 +339,10 @@ int refdax_name_stop(struct inode *dir, struct inode *dir2, struct jbd2_journal_
 		     int err);
 /* A new inode did not get its name: leave it to evict. Inside the handle. */
 void refdax_drop_new_inode(struct jbd2_journal_handle *handle, struct inode *inode);
+/* Before a name of the inode goes: -EFSCORRUPTED if there are fewer links than names. */
+int refdax_check_link(struct inode *inode);
+/* @dir has a subdirectory: -EFSCORRUPTED if none of its links can be that one's "..". */
+int refdax_check_subdir_link(struct inode *dir);
 /* The inode lost a name. Inside the handle. */
 int refdax_drop_link(struct jbd2_journal_handle *handle, struct inode *inode);
 /* Load the target of a long symlink into inode->i_link. */
@@ -583,6 +591,8 @@ int refdax_journal_revoke(struct jbd2_journal_handle *handle, u64 block, struct 
 /* FS_IOC_SHUTDOWN: nothing more is committed, and that is no damage. */
 void refdax_journal_shut_down(struct super_block *sb);
 void refdax_journal_abort(struct super_block *sb, int err);
+/* Whether one of the two happened, or jbd2 aborted it: nothing more reaches the device. */
+bool refdax_journal_aborted(struct super_block *sb);
 u32 refdax_journal_tid(struct jbd2_journal_handle *handle);
 /* The newest transaction that can have anything in it. */
 u32 refdax_journal_latest(struct super_block *sb);

@@ -184,6 +184,8 @@ REFDAX_SIZE_ASSERT(struct refdax_extent, 24);
 #define REFDAX_MAX_DEPTH	5
 /* No key may reach this: loff_t bounds files, and directory hashes are shortened to fit. */
 #define REFDAX_LOGICAL_MAX	(1ULL << 62)
+/* Of a file, in bytes: what a signed number of 64 bits can say, in whole blocks. */
+#define REFDAX_SIZE_MAX		((1ULL << 63) - REFDAX_BLOCK_SIZE)
 
 struct refdax_node {
 	__le16 n_depth;		/* 0: entries are extents */

@@ -26,8 +26,14 @@ static int refdax_exchange(struct inode *old_dir, struct dentry *old_dentry,
 {
 	struct inode *old = d_inode(old_dentry), *new = d_inode(new_dentry);
 	struct jbd2_journal_handle *handle;
-	int err;
+	int err = 0;
 
+	if (S_ISDIR(old->i_mode))
+		err = refdax_check_subdir_link(old_dir);
+	if (!err && S_ISDIR(new->i_mode))
+		err = refdax_check_subdir_link(new_dir);
+	if (err)
+		return err;
 	if (old_dir != new_dir &&
 	    ((S_ISDIR(old->i_mode) && new_dir->i_nlink >= REFDAX_LINK_MAX) ||
 	     (S_ISDIR(new->i_mode) && old_dir->i_nlink >= REFDAX_LINK_MAX)))
@@ -141,12 +147,16 @@ static int refdax_rename_allowed(struct inode *old_dir, struct inode *inode,
 				 struct inode *new_dir, struct dentry *new_dentry)
 {
 	struct inode *victim = d_inode(new_dentry);
-	int empty;
+	int empty, err = 0;
 
 	if (new_dentry->d_name.len > REFDAX_NAME_MAX)
 		return -ENAMETOOLONG;
-	if (!S_ISDIR(inode->i_mode))
-		return 0;
+	if (victim)
+		err = refdax_check_link(victim);
+	if (!err && S_ISDIR(inode->i_mode))
+		err = refdax_check_subdir_link(old_dir);
+	if (err || !S_ISDIR(inode->i_mode))
+		return err;
 	if (victim) {
 		empty = refdax_dir_is_empty(victim);
 		return empty < 0 ? empty : empty ? 0 : -ENOTEMPTY;
@@ -157,10 +167,10 @@ static int refdax_rename_allowed(struct inode *old_dir, struct inode *inode,
 int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
 		  struct inode *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
-	struct inode *inode = d_inode(old_dentry), *whiteout = NULL;
+	struct inode *inode = d_inode(old_dentry), *whiteout;
 	struct jbd2_journal_handle *handle;
-	bool half = false;
-	int err;
+	int err, retries = 0;
+	bool half;
 
 	/* The VFS has looked after RENAME_NOREPLACE. */
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
@@ -171,24 +181,31 @@ int refdax_rename(struct refdax_idmap *idmap, struct inode *old_dir, struct dent
 	if (err)
 		return err;
 
-	handle = refdax_journal_start(old_dir, REFDAX_RENAME_CREDITS, 2 * REFDAX_UNMAP_REVOKES);
-	if (IS_ERR(handle))
-		return PTR_ERR(handle);
-	if (flags & RENAME_WHITEOUT)
-		whiteout = refdax_new_whiteout(handle, idmap, old_dir, old_dentry, &err);
-	if (!err)
-		err = refdax_rename_names(handle, old_dir, old_dentry, new_dir, new_dentry,
-					  whiteout, &half);
-	if (!err)
-		err = refdax_rename_inodes(handle, old_dir, new_dir, inode, d_inode(new_dentry));
-	if (err && half)
-		refdax_journal_abort(old_dir->i_sb, err);
-	if (whiteout && err)
-		refdax_drop_new_inode(handle, whiteout);
-	else if (whiteout)
-		unlock_new_inode(whiteout);
-	err = refdax_name_stop(old_dir, new_dir, handle, err);
-	/* Evicting one that was dropped starts handles of its own. */
-	iput(whiteout);
+	do {
+		err = 0;
+		whiteout = NULL;
+		half = false;
+		handle = refdax_journal_start(old_dir, REFDAX_RENAME_CREDITS,
+					      2 * REFDAX_UNMAP_REVOKES);
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		if (flags & RENAME_WHITEOUT)
+			whiteout = refdax_new_whiteout(handle, idmap, old_dir, old_dentry, &err);
+		if (!err)
+			err = refdax_rename_names(handle, old_dir, old_dentry, new_dir, new_dentry,
+						  whiteout, &half);
+		if (!err)
+			err = refdax_rename_inodes(handle, old_dir, new_dir, inode,
+						   d_inode(new_dentry));
+		if (err && half)
+			refdax_journal_abort(old_dir->i_sb, err);
+		if (whiteout && err)
+			refdax_drop_new_inode(handle, whiteout);
+		else if (whiteout)
+			unlock_new_inode(whiteout);
+		err = refdax_name_stop(old_dir, new_dir, handle, err);
+		/* Evicting one that was dropped starts handles of its own. */
+		iput(whiteout);
+	} while (!half && refdax_may_retry(old_dir->i_sb, err, &retries));
 	return err;
 }

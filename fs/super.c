@@ -133,9 +133,7 @@ static int refdax_statfs(struct dentry *dentry, struct kstatfs *buf)
 		return -EIO;
 	buf->f_type = REFDAX_SUPER_MAGIC;
 	buf->f_bsize = REFDAX_BLOCK_SIZE;
-	buf->f_blocks = sbi->s_blocks - REFDAX_JOURNAL_BLOCK -
-			le32_to_cpu(sbi->s_super->s_journal_blocks) -
-			(u64)sbi->s_ngroups * REFDAX_GROUP_OVERHEAD(sbi->s_inodes_per_group);
+	buf->f_blocks = sbi->s_data_blocks;
 	buf->f_bfree = percpu_counter_sum_positive(&sbi->s_free_blocks);
 	buf->f_bavail = buf->f_bfree - min(buf->f_bfree, sbi->s_reserved_blocks);
 	buf->f_files = sbi->s_max_ino;
@@ -254,7 +252,8 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_export_op = &refdax_export_operations;
 	sb->s_xattr = refdax_xattr_handlers;
 	sb->s_flags |= SB_POSIXACL;
-	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	/* Whole blocks: the end of any range in a file can be rounded up. */
+	sb->s_maxbytes = min_t(u64, MAX_LFS_FILESIZE, REFDAX_SIZE_MAX);
 	sb->s_max_links = REFDAX_LINK_MAX;
 	sb->s_time_gran = 1;
 	sb->s_time_min = S64_MIN;
@@ -287,6 +286,8 @@ static int refdax_fill_super(struct super_block *sb, struct fs_context *fc)
 	root = refdax_iget(sb, REFDAX_ROOT_INO, REFDAX_IGET_NAME);
 	if (IS_ERR(root)) {
 		err = PTR_ERR(root);
+		if (err == -ESTALE)
+			err = refdax_damage(sb, "the root, inode %d, is free", REFDAX_ROOT_INO);
 		goto out_lab;
 	}
 	if (!S_ISDIR(root->i_mode)) {

@@ -8,9 +8,6 @@
 
 #include "fsck.h"
 
-/* MAX_LFS_FILESIZE of a 64-bit kernel */
-#define SIZE_LIMIT	((uint64_t)INT64_MAX)
-
 bool read_inode(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 {
 	struct refdax_inode table[REFDAX_INODES_PER_BLOCK];
@@ -173,7 +170,7 @@ static bool check_fields(struct fsck *f, uint64_t ino, struct refdax_inode *raw)
 		raw->i_next_orphan = 0;
 		dirty = true;
 	}
-	if (S_ISREG(mode) && le64toh(raw->i_size) > SIZE_LIMIT &&
+	if (S_ISREG(mode) && le64toh(raw->i_size) > REFDAX_SIZE_MAX &&
 	    problem(f, LOSSY, "inode %" PRIu64 ": no file can have %" PRIu64 " bytes", ino,
 		    le64toh(raw->i_size))) {
 		raw->i_size = 0;

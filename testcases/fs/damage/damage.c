@@ -3,6 +3,7 @@
  * damage SEED IMAGE                  one change; says which on standard output
  * damage --prepare IMAGE [LOG_IMAGE] orphans and unwritten extents; a copy that has a log too
  * damage --share IMAGE               the second file has the first one's blocks
+ * damage --set IMAGE FIELD INO VALUE i_mode, i_nlink, or s_last_orphan (whatever INO is)
  * damage --check FSCK FROM TO IMAGE LOG_IMAGE
  *	for each seed: fsck -n must find the change if that breaks a rule, and nothing if
  *	it does not; fsck -y must correct it, lose no more than one inode, and then
@@ -244,6 +245,23 @@ static int do_check(char **argv)
 	return check.failed ? 1 : 0;
 }
 
+static void do_set(struct image *image, const char *field, uint64_t ino, uint64_t value)
+{
+	struct refdax_super *super = image_block(image, REFDAX_SUPER_BLOCK);
+	struct refdax_inode *raw = image_inode(image, ino);
+
+	if (!strcmp(field, "i_mode"))
+		raw->i_mode = htole16(value);
+	else if (!strcmp(field, "i_nlink"))
+		raw->i_nlink = htole32(value);
+	else if (!strcmp(field, "s_last_orphan"))
+		super->s_last_orphan = htole64(value);
+	else
+		errx(2, "%s: no such field", field);
+	raw->i_crc = htole32(refdax_inode_crc(image->seed, ino, raw));
+	super->s_header.h_crc = htole32(refdax_block_crc(0, super));
+}
+
 int main(int argc, char **argv)
 {
 	struct change change;
@@ -261,8 +279,14 @@ int main(int argc, char **argv)
 		share(&image);
 		return 0;
 	}
+	if (argc == 6 && !strcmp(argv[1], "--set")) {
+		map(&image, argv[2]);
+		scan(&image);
+		do_set(&image, argv[3], strtoull(argv[4], NULL, 0), strtoull(argv[5], NULL, 0));
+		return 0;
+	}
 	if (argc != 3)
-		errx(2, "usage: damage SEED IMAGE | --prepare IMAGE [LOG_IMAGE] | --share IMAGE | --check FSCK FROM TO IMAGE LOG_IMAGE");
+		errx(2, "usage: damage SEED IMAGE | --prepare IMAGE [LOG_IMAGE] | --share IMAGE | --set IMAGE FIELD INO VALUE | --check FSCK FROM TO IMAGE LOG_IMAGE");
 	map(&image, argv[2]);
 	scan(&image);
 	random_seed(strtoull(argv[1], NULL, 0));

@@ -71,7 +71,7 @@ static void judge_inode(const struct image *image, struct change *c, const char 
 	else if (!strcmp(name, "i_generation"))
 		c->expect = inode_has_metadata(image, c->target.ino) ? DETECTED : MEANINGLESS;
 	else if (!strcmp(name, "i_size"))
-		c->expect = S_ISREG(mode) && c->new <= INT64_MAX ? MEANINGLESS : DETECTED;
+		c->expect = S_ISREG(mode) && c->new <= REFDAX_SIZE_MAX ? MEANINGLESS : DETECTED;
 	else if (!strcmp(name, "i_flags"))
 		c->expect = c->new & ~(uint64_t)user_flags(mode) & ~(c->old & REFDAX_FL_INLINE) ||
 			    (c->old ^ c->new) & REFDAX_FL_INLINE ? DETECTED : MEANINGLESS;
