@@ -151,8 +151,8 @@ extern __u32 tracing;
 extern __u32 lost_records;
 
 /*
- * Counts what makes addresses mean something else: superblocks and inodes that
- * have gone.  A word of struct shard that is older proves nothing.
+ * Counts what makes addresses mean something else, superblocks and inodes that
+ * have gone, and changes of an inode's mode.  A word of struct shard that is older proves nothing.
  */
 extern __u64 epoch;
 
@@ -430,6 +430,9 @@ static __always_inline void mode__compare(struct inode *inode, struct address_sp
 		}
 	}
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
+	/* Another CPU may remember the mode that it has again when it changes back. */
+	if (before)
+		__sync_fetch_and_add(&epoch, 1);
 }
 
 static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)

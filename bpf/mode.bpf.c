@@ -80,6 +80,8 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	record__submit(record);
 	seen->operations = operations;
 	seen->flags = flags;
+	/* As in mode__compare() */
+	__sync_fetch_and_add(&epoch, 1);
 	return 0;
 }
 
