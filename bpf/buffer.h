@@ -33,34 +33,92 @@
 /* A shard's data at most: the verifier of 6.1 refuses programs that reach 64 MiB. */
 #define SHARD_DATA_MAX		(32UL << 20)
 /* Shards at most; a power of two. */
-#define SHARD_COUNT_MAX		256
+#define SHARD_COUNT_MAX		1024
 
 struct shard {
 	/* Written by programs on the CPU. */
 	__u64 head;		/* position behind the last record that has room */
-	__u32 sequence;		/* of the next record */
-	__u32 reserved;		/* 0 */
-	__u64 dropped[64];	/* records without room since tracing began, by type */
+	__u64 lost;		/* records without room since tracing began */
+	__u64 dropped[64];	/* the same by type */
 	/*
-	 * What an operation on this CPU found out.  A program may be preempted
-	 * while it writes or reads this: whoever uses the id checks that version is
-	 * even and did not move.
+	 * What an operation on this CPU found out: announce().  A program that is
+	 * preempted while it writes this has made version odd, and task 0 until
+	 * all is written.
 	 */
 	__u64 task;		/* task_struct that has been announced */
-	__u64 inode;		/* inode that is followed, */
+	__u64 inode;		/* inode that the reader knows by this address (RECORD_INODE), */
 	__u64 operations;	/* its address_space.a_ops, */
-	__u64 state;		/* and the epoch, with S_DAX in bit 0 */
-	__u64 xarray;		/* its address_space.i_pages */
-	__u64 id[2];		/* its struct inode_id */
+	__u64 flags;		/* S_DAX of its i_flags, */
+	__u64 dev;		/* and its superblock's s_dev */
 	__u64 version;		/* odd: the above is being written */
 
 	/* Written by the reader, on a cache line of its own. */
 	__u64 tail __attribute__((aligned(128)));	/* position of the first unread byte */
+	/*
+	 * Head moves up to here without more ado: a part of the data behind tail, at
+	 * which the reader wants to be woken, or, once it has been, all of it.
+	 */
+	__u64 limit;
 };
+
+/*
+ * Records that are not of the ABI: between the programs and the reader alone,
+ * which makes of them what the ABI has (cli/probe/expand.c).  In all records
+ * that begin with a struct inode_id, one whose dev is 0 has the inode's address
+ * in ino.
+ */
+#define RECORD_INODE	63	/* struct record_inode: which inode an address is */
+
+struct record_inode {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 address;
+};
+
+/*
+ * EVENT_ENTRY_INSERT: what a fault does with its entry, in one record, since at
+ * that moment all is known: what the fault is, what the filesystem answered,
+ * that the entry is locked, and what is going to be mapped.  Values are as the
+ * kernel has them.
+ */
+struct record_insert {
+	struct event_header header;
+	struct inode_id inode;
+	__u64 index;
+	__u64 pfn;		/* pfn_t, or of a page frame */
+	__u64 flags;		/* of dax_insert_entry(): DAX_PMD, DAX_ZERO_PAGE */
+	__u64 locked;		/* the entry that was there and is locked: an xarray's value */
+	__u64 vma;		/* its kernel address */
+	__u32 purpose;		/* iomap_iter.flags: IOMAP_PURPOSE_* */
+	__u32 synchronous;	/* MAP_SYNC, and there is metadata to sync */
+	/* If faults are told by an EVENT_ENTER: the filesystem's answer, as in event_iomap. */
+	__u64 offset;
+	/* Else the fault's user address. */
+	__u64 length_or_address;
+	__u64 address;
+	__u16 type;
+	__u16 iomap_flags;
+	__u32 reserved;		/* 0 */
+};
+
+/* EVENT_EXIT of OPERATION_FAULT */
+struct record_fault_exit {
+	struct event_exit exit;
+	__u64 index;		/* if the fault may have inserted nothing; else 0 */
+};
+
+/*
+ * Is an answer of ->iomap_begin of blocks that were there, of whole pages?  The
+ * kernel itself warns of one that does not cover where it was asked for.  A
+ * fault's is told by its record_insert, others are not told.
+ */
+#define IOMAP_IS_SETTLED(type, flags, offset, length) \
+	((type) == IOMAP_TYPE_MAPPED && !((flags) & (IOMAP_FLAG_NEW | IOMAP_FLAG_SHARED)) && \
+	 !(((offset) | (length)) & 4095))
 
 #ifndef __bpf__
 _Static_assert(sizeof(struct shard) <= SHARD_CONTROL, "struct shard");
-_Static_assert(EVENT_TYPE_COUNT <= 64, "shard.dropped");
+_Static_assert(EVENT_TYPE_COUNT <= RECORD_INODE, "shard.dropped");
 #endif
 
 #endif /* DAXTRACE_BUFFER_H */

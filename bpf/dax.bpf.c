@@ -10,9 +10,6 @@
 #define DAX_ZERO_PAGE	(1UL << 2)
 #define PMD_ORDER	(21 - page_shift)
 
-/* Top bits of a pfn_t hold flags (PFN_FLAGS_MASK); none in an unsigned long. */
-#define PFN_MASK	((1ULL << 52) - 1)
-
 static __always_inline __u64 fault__flags(struct vm_fault *vmf, __u64 huge)
 {
 	__u64 flags = huge;
@@ -27,28 +24,46 @@ static __always_inline __u64 fault__flags(struct vm_fault *vmf, __u64 huge)
 
 static __always_inline void fault__enter(struct inode *inode, struct vm_fault *vmf, __u64 huge)
 {
-	__u64 index = vmf->pgoff;
-	__u64 last = index;
+	struct event_enter *record;
+	__u64 index;
 
 	if (!inode__wanted(inode)) {
 		/* Whoever sent it here goes by a mode that the file does not have (any more). */
 		if (inode__followed(inode))
-			operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, index, last,
-					  fault__flags(vmf, huge), vmf->address, -1);
+			operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, vmf->pgoff,
+					  vmf->pgoff, fault__flags(vmf, huge), vmf->address, -1);
 		return;
 	}
-	if (huge) {
+	record = record__reserve_announced(inode, S_DAX, sizeof(*record), EVENT_ENTER);
+	if (!record)
+		return;
+	index = vmf->pgoff;
+	if (huge)
 		index &= ~((1ULL << PMD_ORDER) - 1);
-		last = index + (1ULL << PMD_ORDER) - 1;
-	}
-	operation__enter(inode, OPERATION_FAULT, index, last,
-			 fault__flags(vmf, huge), vmf->address, -1);
+	record->first = index;
+	record->last = huge ? index + (1ULL << PMD_ORDER) - 1 : index;
+	record->argument[0] = fault__flags(vmf, huge);
+	record->argument[1] = vmf->address;
+	*(__u64 *)&record->operation = OPERATION_FAULT | (__u64)(__u32)-1 << 32;
+	record__submit(record);
 }
 
-static __always_inline void fault__exit(struct inode *inode, __s64 result, __u64 fallback)
+static __always_inline void fault__exit(struct inode *inode, struct vm_fault *vmf, __u64 result,
+					__u64 fallback)
 {
-	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_FAULT, result, fallback);
+	struct record_fault_exit *record;
+
+	if (!inode__wanted(inode))
+		return;
+	record = record__reserve_for(inode, sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return;
+	record->exit.result = result;
+	record->exit.argument = fallback;
+	record->exit.operation = OPERATION_FAULT;
+	if (!(result & VM_FAULT_NOPAGE))
+		record->index = vmf->pgoff;
+	record__submit(record);
 }
 
 #define VM_FAULT_FALLBACK	0x0800	/* enum vm_fault_reason, unchanged from 6.1 to 7.2 */
@@ -78,6 +93,9 @@ static __always_inline __u64 fault__fallback(struct vm_fault *vmf, __u64 max_pgo
 /*
  * The four tracepoints bracket all that dax_iomap_fault() does, retries of
  * iomap included; the cheapest way in (a third of fentry + fexit).
+ *
+ * The default events do without the first: a fault of a page begins for them
+ * where it inserts its entry (record_insert), or, if it does not, where it ends.
  */
 SEC("tp_btf/dax_pte_fault")
 int BPF_PROG(fault__pte_enter_tp, struct inode *inode, struct vm_fault *vmf, int result)
@@ -89,7 +107,7 @@ int BPF_PROG(fault__pte_enter_tp, struct inode *inode, struct vm_fault *vmf, int
 SEC("tp_btf/dax_pte_fault_done")
 int BPF_PROG(fault__pte_exit_tp, struct inode *inode, struct vm_fault *vmf, int result)
 {
-	fault__exit(inode, (__u32)result, FALLBACK_NONE);
+	fault__exit(inode, vmf, (__u32)result, FALLBACK_NONE);
 	return 0;
 }
 
@@ -105,7 +123,7 @@ SEC("tp_btf/dax_pmd_fault_done")
 int BPF_PROG(fault__pmd_exit_tp, struct inode *inode, struct vm_fault *vmf,
 	     unsigned long max_pgoff, int result)
 {
-	fault__exit(inode, (__u32)result, result & VM_FAULT_FALLBACK ?
+	fault__exit(inode, vmf, (__u32)result, result & VM_FAULT_FALLBACK ?
 		    fault__fallback(vmf, max_pgoff) : FALLBACK_NONE);
 	return 0;
 }
@@ -126,7 +144,7 @@ SEC("fexit/dax_iomap_fault")
 int BPF_PROG(fault__exit_fexit, struct vm_fault *vmf, unsigned int order, void *pfn,
 	     void *error, void *ops, unsigned int result)
 {
-	fault__exit(vmf->vma->vm_file->f_mapping->host, result,
+	fault__exit(vmf->vma->vm_file->f_mapping->host, vmf, result,
 		    result & VM_FAULT_FALLBACK ? FALLBACK_OTHER : FALLBACK_NONE);
 	return 0;
 }
@@ -134,26 +152,34 @@ int BPF_PROG(fault__exit_fexit, struct vm_fault *vmf, unsigned int order, void *
 SEC("fentry/dax_iomap_rw")
 int BPF_PROG(rw__enter, struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct inode *inode = iocb->ki_filp->f_mapping->host;
-	__u64 position = iocb->ki_pos, length = iter->count;
-	__u32 type = EVENT_ENTER;
+	struct inode *inode = iocb->ki_filp->f_inode;
+	struct event_enter *record;
+	__u64 position, length;
 
-	if (!inode__wanted(inode)) {
-		if (!inode__followed(inode))
-			return 0;
-		type = EVENT_OLD_MODE;
-	}
-	operation__record(inode, type, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
-			  position >> page_shift,
-			  (position + length - (length ? 1 : 0)) >> page_shift,
-			  position, length, -1);
+	if (inode__wanted(inode))
+		record = record__reserve_announced(inode, S_DAX, sizeof(*record), EVENT_ENTER);
+	else if (inode__followed(inode))
+		record = record__reserve_announced(inode, 0, sizeof(*record), EVENT_OLD_MODE);
+	else
+		return 0;
+	if (!record)
+		return 0;
+	position = iocb->ki_pos;
+	length = iter->count;
+	record->first = position >> page_shift;
+	record->last = (position + length - !!length) >> page_shift;
+	record->argument[0] = position;
+	record->argument[1] = length;
+	*(__u64 *)&record->operation = (iter->data_source ? OPERATION_WRITE : OPERATION_READ) |
+				       (__u64)(__u32)-1 << 32;
+	record__submit(record);
 	return 0;
 }
 
 SEC("fexit/dax_iomap_rw")
 int BPF_PROG(rw__exit, struct kiocb *iocb, struct iov_iter *iter, void *ops, long result)
 {
-	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct inode *inode = iocb->ki_filp->f_inode;
 
 	if (inode__wanted(inode))
 		operation__exit(inode, iter->data_source ? OPERATION_WRITE : OPERATION_READ,
@@ -168,7 +194,7 @@ int BPF_PROG(rw__exit, struct kiocb *iocb, struct iov_iter *iter, void *ops, lon
 SEC("fentry/dax_iomap_rw")
 int BPF_PROG(rw__note, struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct inode *inode = iocb->ki_filp->f_inode;
 	struct task_state *state;
 
 	if (!inode__wanted(inode))
@@ -189,30 +215,43 @@ int BPF_PROG(rw__note, struct kiocb *iocb, struct iov_iter *iter)
  */
 SEC("fentry/dax_insert_entry")
 int BPF_PROG(entry_insert__fentry, struct xa_state *xas, struct vm_fault *vmf,
-	     struct iomap_iter *iter, void *entry, __u64 pfn, unsigned long flags)
+	     struct iomap_iter *iter)
 {
 	struct inode *inode = iter->inode;
-	struct event_entry *record;
-	__u32 entry_flags = 0;
+	struct record_insert *record;
+	struct vm_area_struct *vma;
 
-	if (!inode__wanted(inode))
+	if (!inode__wanted(inode)) {
+		/* As in fault__enter(). */
+		if (fault_untold && inode__followed(inode))
+			operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, vmf->pgoff, vmf->pgoff,
+					  fault__flags(vmf, 0), vmf->address, -1);
 		return 0;
-	if (flags & DAX_ZERO_PAGE)
-		entry_flags |= ENTRY_ZERO;
-	if (iter->flags & IOMAP_WRITE) {
-		entry_flags |= ENTRY_WRITE;
-		if ((vmf->vma->vm_flags & VM_SYNC) && (iter->iomap.flags & IOMAP_F_DIRTY))
-			entry_flags |= ENTRY_SYNC;
-		else
-			entry_flags |= ENTRY_DIRTY;
 	}
-	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
+	record = fault_untold ?
+		 record__reserve_announced(inode, S_DAX, sizeof(*record), EVENT_ENTRY_INSERT) :
+		 record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
 	if (!record)
 		return 0;
+	vma = vmf->vma;
 	record->index = xas->xa_index;
-	record->pfn = pfn & PFN_MASK;
-	record->order = flags & DAX_PMD ? PMD_ORDER : 0;
-	record->flags = entry_flags;
+	/* Straight from the context: they need not be kept until here. */
+	record->locked = ctx[3];	/* void *entry */
+	record->pfn = ctx[4];
+	record->flags = ctx[5];
+	record->vma = (__u64)vma;
+	record->purpose = iter->flags;
+	if ((vma->vm_flags & VM_SYNC) && (iter->iomap.flags & IOMAP_F_DIRTY))
+		record->synchronous = 1;
+	if (fault_untold) {
+		record->length_or_address = vmf->address;
+	} else {
+		record->offset = iter->iomap.offset;
+		record->length_or_address = iter->iomap.length;
+		record->address = iter->iomap.addr;
+		record->type = iter->iomap.type;
+		record->iomap_flags = iter->iomap.flags;
+	}
 	record__submit(record);
 	return 0;
 }
@@ -229,8 +268,6 @@ int BPF_PROG(entry_dirty__tp, struct inode *inode, struct vm_fault *vmf, int res
 	if (!record)
 		return 0;
 	record->index = vmf->pgoff;
-	record->pfn = 0;
-	record->order = 0;
 	record->flags = ENTRY_WRITE | ENTRY_DIRTY;
 	record__submit(record);
 	return 0;
@@ -251,13 +288,15 @@ static __always_inline void entry_delete__begin(struct address_space *mapping, _
 	struct task_state *state;
 
 	/* Not S_DAX: the entries of a file that has left DAX mode count as well. */
-	if (!superblock__wanted(inode->i_sb->s_dev))
+	if (!inode__chosen(inode))
 		return;
 	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state)
 		return;
 	inode_id__fill(&state->inode, inode);
 	state->index = index;
+	if (!state->deleting)
+		__sync_fetch_and_add(&deleters, 1);
 	state->deleting = 1;
 }
 
@@ -265,9 +304,13 @@ static __always_inline void entry_delete__end(void)
 {
 	struct task_state *state;
 
+	if (!deleters)
+		return;
 	state = task__state(EVENT_ENTRY_DELETE);
-	if (state)
-		state->deleting = 0;
+	if (!state || !state->deleting)
+		return;
+	state->deleting = 0;
+	__sync_fetch_and_add(&deleters, -1);
 }
 
 /* entry: the value that is about to be replaced by NULL. */
@@ -277,6 +320,9 @@ static __always_inline void entry_delete__now(__u64 entry)
 	struct task_state *state;
 	__u64 value = entry >> 1;	/* xa_to_value() */
 
+	/* Mostly dax_insert_entry() calls, in each first fault of a page. */
+	if (!deleters)
+		return;
 	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state || !state->deleting)
 		return;

@@ -85,11 +85,36 @@ struct superblocks_map {
 	__type(value, __u8);
 };
 
-/* dev_t of the superblocks to follow, if filter_devices is set. */
+/* dev_t of the superblocks to follow, with FILTER_DEVICES. */
 struct devices_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, __u32);
+	__type(value, __u8);
+};
+
+/* tgid of the processes to follow, with FILTER_TASKS; their children join them. */
+struct processes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+
+/* The cgroup to follow, with FILTER_CGROUP. */
+struct cgroup_map {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+};
+
+/* Addresses of the inodes that a task to follow has come by, until they are evicted. */
+struct chosen_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
 	__type(value, __u8);
 };
 
@@ -124,14 +149,23 @@ extern struct wakeups_map wakeups SEC(".maps");
 extern struct tasks_map tasks SEC(".maps");
 extern struct superblocks_map superblocks SEC(".maps");
 extern struct devices_map devices SEC(".maps");
+extern struct processes_map processes SEC(".maps");
+extern struct cgroup_map cgroup SEC(".maps");
+extern struct chosen_map chosen SEC(".maps");
 extern struct inodes_map inodes SEC(".maps");
 extern struct stacks_map stacks SEC(".maps");
+
+/* Bits of filters: which inodes are followed. */
+#define FILTER_DEVICES	0x1	/* those on what is in devices */
+#define FILTER_TASKS	0x2	/* those that a task in processes has come by */
+#define FILTER_CGROUP	0x4	/* those that a task in cgroup has come by */
 
 /* Set by user space before loading. */
 extern const volatile __u32 page_shift;		/* of the kernel's base page */
 extern const volatile __u32 shard_mask;		/* shards - 1, of a power of two */
 extern const volatile __u64 data_mask;		/* a shard's bytes of records - 1, the same */
-extern const volatile bool filter_devices;	/* only what is in devices */
+extern const volatile __u32 filters;		/* FILTER_*; 0: every inode is followed */
+extern const volatile bool fault_untold;	/* faults of a page begin where they insert */
 extern const volatile bool write_notes;		/* writes are told when they invalidate */
 extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
 
@@ -140,6 +174,8 @@ extern const volatile __u64 direct_map;		/* kernel address of physical 0 */
  * and taken back before the first is detached.  A stream that has faults but
  * not yet fsyncs would be a stream of false findings.
  */
+#define TRACING_ALL		1	/* filters is 0 */
+#define TRACING_FILTERED	2
 extern __u32 tracing;
 
 /*
@@ -150,11 +186,11 @@ extern __u32 tracing;
  */
 extern __u32 lost_records;
 
-/*
- * Counts what makes addresses mean something else, superblocks and inodes that
- * have gone, and changes of an inode's mode.  A word of struct shard that is older proves nothing.
- */
-extern __u64 epoch;
+/* Tasks that are inside of a function that deletes entries: task_state.deleting. */
+extern __u32 deleters;
+
+/* Times that an inode could not be added to chosen: what others do to it is not told. */
+extern __u32 unfollowed;
 
 /* The shard of this CPU. */
 static __always_inline struct shard *shard__this(void)
@@ -174,60 +210,79 @@ static __always_inline struct shard *shard__this(void)
  */
 static __always_inline void record__drop(struct shard *shard, __u32 type)
 {
-	__sync_fetch_and_add(&shard->sequence, 1);
+	__sync_fetch_and_add(&shard->lost, 1);
 	__sync_fetch_and_add(&lost_records, 1);
 	__sync_fetch_and_add(&shard->dropped[type], 1);
 }
 
-/* So much has been written that the reader had better not wait for its time. */
-static __noinline int wake_reader(void)
-{
-	__u64 nothing = 0;
-
-	return bpf_ringbuf_output(&wakeups, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
-}
+#define NO_ROOM		(~0ULL)
 
 /*
- * Room for a record, with its header filled in but for the time, which
- * record__submit() writes; or NULL: then the loss has been counted.
+ * Room for a record where the quick way does not find it: the position, or
+ * NO_ROOM.  Past the limit so much has been written since the reader came by
+ * that it had better not wait for its time: it is woken, once.
  */
-static __always_inline void *record__reserve_in(struct shard *shard, __u32 cpu, __u32 size,
-						__u32 type)
+static __noinline __u64 shard__reserve(struct shard *shard, __u64 size)
 {
-	struct event_header *header;
-	__u64 head;
+	__u64 head, tail, nothing = 0;
 	int i;
 
 	if (!shard)
-		return NULL;
-#pragma unroll
+		return NO_ROOM;
 	for (i = 0; i < RESERVE_TRIES; i++) {
 		head = *(volatile __u64 *)&shard->head;
+		tail = *(volatile __u64 *)&shard->tail;
 		/* Of several that pass this at once each has room: there is slack for a page. */
-		if (head + size - *(volatile __u64 *)&shard->tail > data_mask + 1)
-			break;
-		if (__sync_val_compare_and_swap(&shard->head, head, head + size) != head)
-			continue;
-		header = (void *)shard + SHARD_CONTROL + (head & data_mask);
-		*(__u64 *)&header->tid = bpf_get_current_pid_tgid();
-		*(__u64 *)&header->type = type | (__u64)size << 16 |
-					  (__u64)cpu << 32;
-		header->sequence = __sync_fetch_and_add(&shard->sequence, 1);
-		header->lost = lost_records;
-		/* At each quarter of the buffer. */
-		if ((head ^ (head + size)) & ((data_mask + 1) >> 2))
-			wake_reader();
-		return header;
+		if (head + size - tail > data_mask)
+			return NO_ROOM;
+		if (head + size > *(volatile __u64 *)&shard->limit) {
+			/* The reader may set it just now, to more than this. */
+			*(volatile __u64 *)&shard->limit = tail + data_mask;
+			bpf_ringbuf_output(&wakeups, &nothing, sizeof(nothing),
+					   BPF_RB_FORCE_WAKEUP);
+		}
+		if (__sync_val_compare_and_swap(&shard->head, head, head + size) == head)
+			return head;
 	}
-	record__drop(shard, type);
-	return NULL;
+	return NO_ROOM;
+}
+
+/*
+ * Room for a record, all zero, with its header filled in but for the time, which
+ * record__submit() writes, and what the reader fills in; or NULL: then the loss
+ * has been counted.
+ */
+static __always_inline void *record__reserve_in(struct shard *shard, __u32 size, __u32 type)
+{
+	struct event_header *header;
+	__u64 head, next, found;
+
+	if (!shard)
+		return NULL;
+	head = *(volatile __u64 *)&shard->head;
+	next = head + size;
+	found = ~head;
+	if (next <= *(volatile __u64 *)&shard->limit)
+		found = __sync_val_compare_and_swap(&shard->head, head, next);
+	barrier_var(found);	/* to compare is cheaper than what the compiler makes of it */
+	if (found != head) {
+		head = shard__reserve(shard, size);
+		if (head == NO_ROOM) {
+			if (type != RECORD_INODE)	/* one that is missing is made up for */
+				record__drop(shard, type);
+			return NULL;
+		}
+	}
+	header = (void *)shard + SHARD_CONTROL + (head & data_mask);
+	*(__u64 *)&header->type = type | (__u64)size << 16;
+	*(__u64 *)&header->tid = bpf_get_current_pid_tgid();
+	header->lost = lost_records;
+	return header;
 }
 
 static __always_inline void *record__reserve(__u32 size, __u32 type)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), key = cpu & shard_mask;
-
-	return record__reserve_in(bpf_map_lookup_elem(&buffers, &key), cpu, size, type);
+	return record__reserve_in(shard__this(), size, type);
 }
 
 /*
@@ -257,34 +312,27 @@ static __always_inline void inode_id__fill(struct inode_id *id, struct inode *in
 }
 
 /*
- * The same from what the last operation on this CPU has found out, if it was on
- * this inode: each load through an inode costs ten instructions on 6.1, which
- * checks the address first.
+ * The same in a record.  An inode that this CPU has told the reader of
+ * (announce()) is named by its address, with a dev of 0, and the reader fills
+ * in the rest: each load through an inode costs.
  */
-static __always_inline void inode_id__fill_cached(struct inode_id *id, struct inode *inode,
-						  struct shard *shard)
+static __always_inline void inode_id__tell(struct inode_id *id, struct inode *inode,
+					   const struct shard *shard)
 {
-	__u64 version = *(volatile __u64 *)&shard->version;
-
-	/* Since then another inode may have come to its address: mode__forget(). */
-	if (shard->inode == (__u64)inode && shard->state >> 1 == epoch && !(version & 1)) {
-		((__u64 *)id)[0] = *(volatile __u64 *)&shard->id[0];
-		((__u64 *)id)[1] = *(volatile __u64 *)&shard->id[1];
-		if (*(volatile __u64 *)&shard->version == version)
-			return;
-	}
-	inode_id__fill(id, inode);
+	if (*(volatile __u64 *)&shard->inode == (__u64)inode)
+		id->ino = (__u64)inode;
+	else
+		inode_id__fill(id, inode);
 }
 
 /* A record that begins with an inode: reserved, and the inode filled in. */
 static __always_inline void *record__reserve_for(struct inode *inode, __u32 size, __u32 type)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), key = cpu & shard_mask;
-	struct shard *shard = bpf_map_lookup_elem(&buffers, &key);
-	struct event_header *header = record__reserve_in(shard, cpu, size, type);
+	struct shard *shard = shard__this();
+	struct event_header *header = record__reserve_in(shard, size, type);
 
 	if (header)
-		inode_id__fill_cached((struct inode_id *)(header + 1), inode, shard);
+		inode_id__tell((struct inode_id *)(header + 1), inode, shard);
 	return header;
 }
 
@@ -320,26 +368,57 @@ static __always_inline void noted_write__forget(void)
 		state->writing = 0;
 }
 
-static __always_inline bool superblock__wanted(__u32 dev)
+/*
+ * Filters.  They choose inodes, never single records: where a task or a cgroup
+ * is asked for, an inode is followed from the moment that such a task has come
+ * by, whoever it is that does something to it.  Records of some tasks alone
+ * would be a stream of false findings: a page that another one flushed would
+ * look as if it had been missed.
+ */
+static __noinline int filter__passes(__u32 dev, __u64 inode)
 {
-	return tracing && (!filter_devices || bpf_map_lookup_elem(&devices, &dev));
+	__u32 key = 0;
+	__u32 tgid;
+	__u8 one = 1;
+
+	if ((filters & FILTER_DEVICES) && !bpf_map_lookup_elem(&devices, &dev))
+		return 0;
+	if (!(filters & (FILTER_TASKS | FILTER_CGROUP)) || bpf_map_lookup_elem(&chosen, &inode))
+		return 1;
+	tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!((filters & FILTER_TASKS) && bpf_map_lookup_elem(&processes, &tgid)) &&
+	    !((filters & FILTER_CGROUP) && bpf_current_task_under_cgroup(&cgroup, key) == 1))
+		return 0;
+	if (bpf_map_update_elem(&chosen, &inode, &one, BPF_ANY))
+		__sync_fetch_and_add(&unfollowed, 1);
+	return 1;
+}
+
+/* Whether records are made for this inode if it is in DAX mode. */
+static __always_inline bool inode__chosen(struct inode *inode)
+{
+	__u32 how = tracing;
+
+	if (how == TRACING_ALL)
+		return true;
+	return how && filter__passes(inode->i_sb->s_dev, (__u64)inode);
 }
 
 /*
- * Whether records are made for this inode: it is in DAX mode, and on a
- * superblock that --fs names, if any.  S_DAX is only ever set on regular files.
+ * Whether records are made for this inode: it is in DAX mode, and passes the
+ * filters.  S_DAX is only ever set on regular files.
  */
 static __always_inline bool inode__wanted(struct inode *inode)
 {
-	return (inode->i_flags & S_DAX) && superblock__wanted(inode->i_sb->s_dev);
+	return (inode->i_flags & S_DAX) && inode__chosen(inode);
 }
 
-/* A superblock of which a DAX inode has been seen, or that --fs names. */
+/* A superblock of which a DAX inode has been seen, or that --fs alone names. */
 static __always_inline bool superblock__known(__u32 dev)
 {
 	if (!tracing)
 		return false;
-	if (filter_devices)
+	if (filters == FILTER_DEVICES)
 		return bpf_map_lookup_elem(&devices, &dev);
 	return bpf_map_lookup_elem(&superblocks, &dev);
 }
@@ -350,6 +429,8 @@ static __always_inline bool superblock__known(__u32 dev)
  */
 static __always_inline bool inode__followed(struct inode *inode)
 {
+	if (filters & (FILTER_TASKS | FILTER_CGROUP))
+		return inode__chosen(inode);
 	return inode__wanted(inode) || superblock__known(inode->i_sb->s_dev);
 }
 
@@ -396,6 +477,21 @@ static __always_inline void superblock__announce(struct super_block *sb)
 	record__submit(record);
 }
 
+/* No CPU believes any more what it remembers of this inode. */
+static __noinline int shards__forget(__u64 address)
+{
+	struct shard *shard;
+	__u32 i, key;
+
+	for (i = 0; i < SHARD_COUNT_MAX && i <= shard_mask; i++) {
+		key = i;
+		shard = bpf_map_lookup_elem(&buffers, &key);
+		if (shard && shard->inode == address)
+			__sync_val_compare_and_swap(&shard->inode, address, 0);
+	}
+	return 0;
+}
+
 /*
  * Compare an inode's mode with what was seen of it before, and tell if it has
  * changed: also when nobody announced that.  Called for inodes that are
@@ -432,7 +528,7 @@ static __always_inline void mode__compare(struct inode *inode, struct address_sp
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
 	/* Another CPU may remember the mode that it has again when it changes back. */
 	if (before)
-		__sync_fetch_and_add(&epoch, 1);
+		shards__forget(key);
 }
 
 static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)
@@ -441,39 +537,77 @@ static __always_inline void mode__check(struct inode *inode, struct address_spac
 }
 
 /*
- * Before the first record of what a task does to an inode: who the task is,
- * what the superblock is, whether the inode's mode is still the same.  Mostly
- * the last operation on this CPU has found out all that.
+ * Remember on this CPU that the reader knows which inode this address is, and
+ * that all that announce() looks at has been looked at.  A task that is
+ * preempted here has the words to itself until it goes on; others do without.
  */
-static __always_inline void announce(struct inode *inode)
+static __always_inline void shard__remember(struct shard *shard, struct inode *inode, __u64 task)
 {
-	struct address_space *mapping = inode->i_mapping;
-	__u64 state = epoch << 1 | !!(inode->i_flags & S_DAX);
-	__u64 task = bpf_get_current_task();
-	struct shard *shard = shard__this();
-	struct inode_id id;
-	__u64 version;
+	__u64 version = *(volatile __u64 *)&shard->version;
 
-	if (!shard || (shard->task == task && shard->inode == (__u64)inode &&
-		       shard->state == state && shard->operations == (__u64)mapping->a_ops))
-		return;
-	superblock__announce(inode->i_sb);
-	task__announce();
-	mode__check(inode, mapping);
-	inode_id__fill(&id, inode);
-	version = *(volatile __u64 *)&shard->version;
-	/* A task that was preempted right here has it: then do without. */
 	if ((version & 1) ||
 	    __sync_val_compare_and_swap(&shard->version, version, version + 1) != version)
 		return;
-	shard->task = task;
+	/* Nothing of this is believed of another task, or another inode. */
+	shard->task = 0;
+	barrier();
 	shard->inode = (__u64)inode;
-	shard->operations = (__u64)mapping->a_ops;
-	shard->state = state;
-	shard->xarray = (__u64)&mapping->i_pages;
-	shard->id[0] = id.ino;
-	shard->id[1] = id.dev | (__u64)id.generation << 32;
+	shard->operations = (__u64)inode->i_data.a_ops;
+	shard->flags = inode->i_flags & S_DAX;
+	shard->dev = inode->i_sb->s_dev;
+	barrier();
+	shard->task = task;
 	*(volatile __u64 *)&shard->version = version + 2;
+}
+
+static __noinline int announce_all(struct inode *inode, struct shard *shard)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct record_inode *record;
+
+	superblock__announce(inode->i_sb);
+	task__announce();
+	mode__check(inode, mapping);
+	if (!shard)
+		return 0;
+	if (shard->inode != (__u64)inode) {
+		record = record__reserve(sizeof(*record), RECORD_INODE);
+		if (!record)
+			return 0;
+		inode_id__fill(&record->inode, inode);
+		record->address = (__u64)inode;
+		record__submit(record);
+	}
+	shard__remember(shard, inode, bpf_get_current_task());
+	return 0;
+}
+
+/*
+ * Before the first record of what a task does to an inode: who the task is,
+ * what the superblock is, whether the inode's mode is still the same.  Mostly
+ * the last operation on this CPU has found out all that.  dax: S_DAX of its
+ * flags.
+ */
+static __always_inline void announce(struct inode *inode, __u64 dax, struct shard *shard)
+{
+	if (shard && shard->task == bpf_get_current_task() && shard->inode == (__u64)inode &&
+	    shard->operations == (__u64)inode->i_data.a_ops && shard->flags == dax)
+		return;
+	announce_all(inode, shard);
+}
+
+/* As record__reserve_for(), with what announce() does in front of it. */
+static __always_inline void *record__reserve_announced(struct inode *inode, __u64 dax, __u32 size,
+						       __u32 type)
+{
+	struct shard *shard = shard__this();
+	struct event_header *header;
+
+	announce(inode, dax, shard);
+	header = record__reserve_in(shard, size, type);
+	if (header)
+		inode_id__tell((struct inode_id *)(header + 1), inode, shard);
+	return header;
 }
 
 static __always_inline void operation__record(struct inode *inode, __u32 type, __u32 operation,
@@ -482,16 +616,14 @@ static __always_inline void operation__record(struct inode *inode, __u32 type, _
 {
 	struct event_enter *record;
 
-	announce(inode);
-	record = record__reserve_for(inode, sizeof(*record), type);
+	record = record__reserve_announced(inode, inode->i_flags & S_DAX, sizeof(*record), type);
 	if (!record)
 		return;
 	record->first = first;
 	record->last = last;
 	record->argument[0] = argument0;
 	record->argument[1] = argument1;
-	record->operation = operation;
-	record->stack = stack;
+	*(__u64 *)&record->operation = operation | (__u64)(__u32)stack << 32;
 	record__submit(record);
 }
 
@@ -514,7 +646,6 @@ static __always_inline void operation__exit_id(const struct inode_id *id, __u32 
 	record->result = result;
 	record->argument = argument;
 	record->operation = operation;
-	record->reserved = 0;
 	record__submit(record);
 }
 
@@ -529,7 +660,6 @@ static __always_inline void operation__exit(struct inode *inode, __u32 operation
 	record->result = result;
 	record->argument = argument;
 	record->operation = operation;
-	record->reserved = 0;
 	record__submit(record);
 }
 
@@ -547,13 +677,18 @@ static __always_inline void range__record(struct inode *inode, __u32 type,
 	record__submit(record);
 }
 
-/* It is evicted: its address may become another inode's. */
+/*
+ * It is evicted: its address may become another inode's.  Nobody uses it any
+ * more, so no CPU remembers it anew.
+ */
 static __always_inline void mode__forget(struct inode *inode)
 {
-	__u64 key = (__u64)inode;
+	__u64 address = (__u64)inode;
 
-	if (!bpf_map_delete_elem(&inodes, &key))
-		__sync_fetch_and_add(&epoch, 1);
+	bpf_map_delete_elem(&inodes, &address);
+	if (filters & (FILTER_TASKS | FILTER_CGROUP))
+		bpf_map_delete_elem(&chosen, &address);
+	shards__forget(address);
 }
 
 #endif /* DAXTRACE_BPF_H */

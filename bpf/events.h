@@ -153,7 +153,7 @@ struct event_header {
 	__u32 tgid;		/* task_struct.tgid */
 	__u16 type;		/* enum event_type */
 	__u16 size;		/* bytes, this header included */
-	__u16 cpu;
+	__u16 cpu;		/* modulo 1024 */
 	__u16 reserved;		/* 0 */
 	__u32 sequence;		/* counts its buffer's records, lost ones included */
 	__u32 lost;		/* records lost, on any CPU, just before this one */
@@ -208,7 +208,10 @@ struct event_exit {
  * entry is locked; ENTRY_WRITE says that it will be writable, ENTRY_ZERO that
  * it maps a huge zero page (of a small one the EVENT_ENTRY_INSERT before tells).  Whether it was set, the fault's result tells.
  * EVENT_ENTRY_LOCK, _UNLOCK: by a fault; index, order and flags (ENTRY_ZERO,
- * ENTRY_EMPTY) of the entry as it is then.  Of the short time for which writeback
+ * ENTRY_EMPTY) of the entry as it is then.  That it is locked is told where the
+ * fault is about to insert it, though it has been before it asked for blocks; that it
+ * is let go, where the fault ends, or where something shows it before.  A fault
+ * that inserts nothing tells neither.  Of the short time for which writeback
  * holds the lock only EVENT_MKCLEAN to EVENT_WRITEBACK_ONE show.
  */
 struct event_entry {
@@ -331,8 +334,9 @@ struct event_map {
 
 /*
  * What the filesystem answered to the operation that the task is inside of.
- * Where the blocks were there before (IOMAP_TYPE_MAPPED without IOMAP_FLAG_NEW),
- * position, wanted and purpose are not told, and 0: the operation says.
+ * Where the blocks were there before (IOMAP_TYPE_MAPPED without IOMAP_FLAG_NEW and
+ * IOMAP_FLAG_SHARED, whole pages), it is told to faults alone: to one of a page when it
+ * inserts the entry, and not if it inserts none.
  */
 struct event_iomap {
 	struct event_header header;

@@ -5,37 +5,58 @@
  */
 #include "bpf/daxtrace.bpf.h"
 
-/* A journalled filesystem counts from the moment that a DAX inode of it was seen. */
-static __always_inline void handle__record(__u32 type, __u32 dev, __u32 transaction,
-					   __u32 purpose, __u32 line, __u32 blocks)
+static __noinline int superblock__is_known(__u32 dev)
 {
-	struct event_handle *record;
-
-	if (!superblock__known(dev))
-		return;
-	record = record__reserve(sizeof(*record), type);
-	if (!record)
-		return;
-	record->dev = dev;
-	record->transaction = transaction;
-	record->type = purpose;
-	record->line = line;
-	record->blocks = blocks;
-	record->reserved = 0;
-	record__submit(record);
+	return superblock__known(dev);
 }
 
-SEC("tp_btf/jbd2_handle_start")
-int BPF_PROG(handle__start, __u32 dev, __u32 transaction, __u32 type, __u32 line, int blocks)
+/*
+ * A journalled filesystem counts from the moment that a DAX inode of it was
+ * seen: of the inode that this CPU remembers that is known.  The arguments are
+ * taken from the context when they are needed, not before.
+ */
+static __always_inline struct event_handle *handle__record(__u64 *ctx, __u32 type)
 {
-	handle__record(EVENT_HANDLE_START, dev, transaction, type, line, blocks);
+	struct shard *shard = shard__this();
+	struct event_handle *record;
+	__u32 dev = ctx[0];
+
+	if (!shard || !tracing)
+		return NULL;
+	if ((__u32)shard->dev != dev && !superblock__is_known(dev))
+		return NULL;
+	record = record__reserve_in(shard, sizeof(*record), type);
+	if (!record)
+		return NULL;
+	record->dev = dev;
+	record->transaction = ctx[1];
+	record->type = ctx[2];
+	record->line = ctx[3];
+	return record;
+}
+
+/* Arguments: dev, tid of the transaction, type, line, blocks asked for. */
+SEC("tp_btf/jbd2_handle_start")
+int handle__start(__u64 *ctx)
+{
+	struct event_handle *record = handle__record(ctx, EVENT_HANDLE_START);
+
+	if (record) {
+		record->blocks = ctx[4];
+		record__submit(record);
+	}
 	return 0;
 }
 
+/* The same; interval, sync, blocks asked for, blocks dirtied. */
 SEC("tp_btf/jbd2_handle_stats")
-int BPF_PROG(handle__stop, __u32 dev, __u32 transaction, __u32 type, __u32 line, int interval,
-	     int sync, int requested, int dirtied)
+int handle__stop(__u64 *ctx)
 {
-	handle__record(EVENT_HANDLE_STOP, dev, transaction, type, line, dirtied);
+	struct event_handle *record = handle__record(ctx, EVENT_HANDLE_STOP);
+
+	if (record) {
+		record->blocks = ctx[7];
+		record__submit(record);
+	}
 	return 0;
 }

@@ -14,16 +14,13 @@
 
 static __always_inline void map__record(struct vm_area_struct *vma, __u32 type, __u32 flags)
 {
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	struct inode *inode = mapping->host;
+	struct inode *inode = vma->vm_file->f_mapping->host;
 	__u64 vm_flags = vma->vm_flags, pages;
 	struct event_map *record;
 
 	if (!inode__followed(inode))
 		return;
-	announce(inode);
-	mode__check(inode, mapping);
-	record = record__reserve(sizeof(*record), type);
+	record = record__reserve_announced(inode, inode->i_flags & S_DAX, sizeof(*record), type);
 	if (!record)
 		return;
 	if (vm_flags & VM_SHARED)
@@ -35,14 +32,12 @@ static __always_inline void map__record(struct vm_area_struct *vma, __u32 type, 
 	if (vm_flags & VM_SYNC)
 		flags |= MAP_SYNCHRONOUS;
 	pages = (vma->vm_end - vma->vm_start) >> page_shift;
-	inode_id__fill(&record->inode, inode);
 	record->vma = (__u64)vma;
 	record->mm = (__u64)vma->vm_mm;
 	record->address = vma->vm_start;
 	record->first = vma->vm_pgoff;
 	record->last = record->first + pages - 1;
 	record->flags = flags;
-	record->reserved = 0;
 	record__submit(record);
 }
 

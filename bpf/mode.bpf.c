@@ -81,7 +81,7 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	seen->operations = operations;
 	seen->flags = flags;
 	/* As in mode__compare() */
-	__sync_fetch_and_add(&epoch, 1);
+	shards__forget((__u64)inode);
 	return 0;
 }
 

@@ -9,10 +9,9 @@ static __always_inline void mkclean__record(struct inode *inode, __u64 first, __
 {
 	struct event_mkclean *record;
 
-	record = record__reserve(sizeof(*record), EVENT_MKCLEAN);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_MKCLEAN);
 	if (!record)
 		return;
-	inode_id__fill(&record->inode, inode);
 	record->first = first;
 	record->last = last;
 	record->pfn = pfn;
@@ -75,8 +74,8 @@ int BPF_PROG(flush__dax, void *dax_dev, void *address, unsigned long bytes)
 
 	if (!tracing)
 		return 0;
-	if (filter_devices) {
-		/* Of which filesystem it is, only the writeback around it knows. */
+	if (filters) {
+		/* Of which inode it is, only the writeback around it knows. */
 		state = task__state(EVENT_FLUSH);
 		if (!state || !state->writeback)
 			return 0;
@@ -101,7 +100,6 @@ int BPF_PROG(writeback__enter, struct inode *inode, unsigned long first, unsigne
 	state = task__state(EVENT_FLUSH);
 	if (state)
 		state->writeback |= IN_WRITEBACK;
-	mode__check(inode, inode->i_mapping);
 	operation__enter(inode, OPERATION_WRITEBACK, first, last, 0, 0, -1);
 	return 0;
 }

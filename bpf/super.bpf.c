@@ -116,6 +116,5 @@ int BPF_PROG(umount__exit, struct super_block *sb)
 
 	sb__exit(sb, SB_UMOUNT, 0);
 	bpf_map_delete_elem(&superblocks, &dev);
-	__sync_fetch_and_add(&epoch, 1);
 	return 0;
 }

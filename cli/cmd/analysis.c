@@ -112,6 +112,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	}
 	analysis->facts.kernel = trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL);
 	analysis->facts.source = path;
+	analysis->facts.scope = trace_reader__fact(analysis->reader, TRACE_KEY_SCOPE);
 	analysis->facts.missing = options->missing;
 	if (!locks || !strcmp(locks, "off"))
 		analysis->facts.missing &= ~OBSERVED_LOCKS;

@@ -162,7 +162,7 @@ static int run(int argc, char **argv)
 	int option, status = STATUS_CLEAN, taken;
 	bool command;
 
-	while ((option = getopt_long(argc, argv, "+:d:jvh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:d:p:jvh", long_options, NULL)) != -1) {
 		taken = -1;
 		switch (option) {
 		case OPTION_BASELINE:

@@ -51,14 +51,18 @@ enum long_option {
 	OPTION_REQUIRE_COVERAGE,
 	OPTION_LOCKS,
 	OPTION_RANKS,
+	OPTION_CGROUP,
 };
 
 /* What to trace and how, as several commands take it. */
 #define MAX_DEVICES	64
 #define MAX_HIDDEN	16
+#define MAX_PROCESSES	64
 
 struct trace_options {
 	__u32 devices[MAX_DEVICES];
+	__u32 processes[MAX_PROCESSES];
+	char scope[256];
 	const char *hidden[MAX_HIDDEN + 1];
 	size_t hidden_count;
 	struct probe_options probe;
@@ -67,6 +71,8 @@ struct trace_options {
 /* For struct option arrays. */
 #define TRACE_LONG_OPTIONS						\
 	{ "fs", required_argument, NULL, OPTION_FS },			\
+	{ "pid", required_argument, NULL, 'p' },			\
+	{ "cgroup", required_argument, NULL, OPTION_CGROUP },		\
 	{ "buffer", required_argument, NULL, OPTION_BUFFER },		\
 	{ "locks", required_argument, NULL, OPTION_LOCKS },		\
 	{ "hide", required_argument, NULL, OPTION_HIDE },		\
@@ -78,6 +84,9 @@ struct trace_options {
 
 #define TRACE_USAGE							\
 	"  --fs MOUNT       only the filesystem mounted there (repeatable)\n" \
+	"  -p, --pid PID    only files that this process or a descendant comes by, from\n" \
+	"                   then on, whoever does something to them (repeatable)\n" \
+	"  --cgroup FOLDER  the same of the processes of a cgroup\n"		\
 	"  --buffer SIZE    of all CPUs' buffers in bytes, K and M understood\n" \
 	"                   (default: 1/256 of memory, 4M to 64M)\n"		\
 	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \

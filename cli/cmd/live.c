@@ -54,6 +54,7 @@ int live__run(struct live *live, struct session_options *options)
 	uname(&live->system);
 	live->facts.kernel = live->system.release;
 	live->facts.missing = live->options.missing;
+	live->facts.scope = options->probe->scope;
 	if (locks_off)
 		live->facts.missing &= ~OBSERVED_LOCKS;
 	ranks__set_kernel(live->options.ranks, live->system.release);

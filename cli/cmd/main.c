@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* daxtrace: dispatch, and the options that all commands share. */
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <linux/magic.h>
 
 #include "cmd/cmd.h"
 
@@ -108,6 +114,69 @@ static int add_device(const struct command *command, struct trace_options *optio
 	return -1;
 }
 
+/* What the filters by task leave, for people. */
+static void tell_scope(struct trace_options *options, const char *who)
+{
+	size_t used = strlen(options->scope);
+
+	snprintf(options->scope + used, sizeof(options->scope) - used, "%s%s",
+		 used ? " or " : "the files that tasks came by, from then on, of ", who);
+	options->probe.scope = options->scope;
+}
+
+/* A process by any of its threads. */
+static int add_process(const struct command *command, struct trace_options *options,
+		       const char *text)
+{
+	char path[64], line[128], who[64];
+	unsigned int process = 0;
+	char *end;
+	unsigned long number;
+	FILE *file;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (errno || !isdigit((unsigned char)*text) || *end || !number || number > INT_MAX)
+		return usage_error(command, "-p %s: not a process's number", text);
+	if (options->probe.process_count == MAX_PROCESSES)
+		return usage_error(command, "more than %d times -p", MAX_PROCESSES);
+	snprintf(path, sizeof(path), "/proc/%lu/status", number);
+	file = fopen(path, "re");
+	while (file && !process && fgets(line, sizeof(line), file))
+		sscanf(line, "Tgid: %u", &process);
+	if (file)
+		fclose(file);
+	if (!process)
+		return usage_error(command, "-p %s: there is no such process", text);
+	options->processes[options->probe.process_count++] = process;
+	options->probe.processes = options->processes;
+	snprintf(who, sizeof(who), "process %u and its descendants", process);
+	tell_scope(options, who);
+	return -1;
+}
+
+static int set_cgroup(const struct command *command, struct trace_options *options,
+		      const char *path)
+{
+	struct statfs status;
+	char who[128];
+	int fd;
+
+	if (options->probe.cgroup_fd)
+		return usage_error(command, "more than one --cgroup");
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return usage_error(command, "--cgroup %s: %s", path, strerror(errno));
+	if (fstatfs(fd, &status) || status.f_type != CGROUP2_SUPER_MAGIC) {
+		close(fd);
+		return usage_error(command, "--cgroup %s: not a folder of cgroup version 2", path);
+	}
+	options->probe.cgroup_fd = fd;
+	snprintf(who, sizeof(who), "the cgroup %.100s", path);
+	tell_scope(options, who);
+	return -1;
+}
+
 static bool parse_size(const char *text, size_t *size)
 {
 	unsigned long long value;
@@ -168,6 +237,10 @@ int take_trace_option(const struct command *command, int option, struct trace_op
 	switch (option) {
 	case OPTION_FS:
 		return add_device(command, options, optarg);
+	case 'p':
+		return add_process(command, options, optarg);
+	case OPTION_CGROUP:
+		return set_cgroup(command, options, optarg);
 	case OPTION_BUFFER:
 		if (!parse_size(optarg, &options->probe.buffer_bytes))
 			return usage_error(command, "--buffer %s: not a size from 4K to 2048M", optarg);

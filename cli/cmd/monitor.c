@@ -65,7 +65,7 @@ static int run(int argc, char **argv)
 	struct live live = { .options.found = print_finding };
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, ":d:i:jvh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":d:p:i:jvh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'd':
 			if (!parse_seconds(optarg, &session.seconds))

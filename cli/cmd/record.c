@@ -83,6 +83,8 @@ static void write_facts(struct trace_writer *writer, const struct session *sessi
 	number_fact(writer, TRACE_KEY_STARTED, clock_ns(CLOCK_REALTIME));
 	number_fact(writer, TRACE_KEY_CLOCK, clock_ns(CLOCK_MONOTONIC));
 	number_fact(writer, TRACE_KEY_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	if (options->probe->scope)
+		trace_writer__fact(writer, TRACE_KEY_SCOPE, options->probe->scope);
 	trace_writer__fact(writer, TRACE_KEY_LOCKS, locks_name(options->probe->locks));
 	if (command)
 		command_fact(writer, command);
@@ -152,7 +154,7 @@ static int run(int argc, char **argv)
 	const char *path = NULL;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "+:o:d:jvh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:o:d:p:jvh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'o':
 			path = optarg;

@@ -11,6 +11,8 @@
  */
 #include <stdio.h>
 
+#include <utlist.h>
+
 #include "detect/private.h"
 
 #define SECOND		1000000000ULL
@@ -38,6 +40,21 @@ static void entry_waits(struct detector *detector, struct model_task *task)
 	}
 }
 
+/*
+ * A fault that has not ended may hold the lock: it is told to do so only when it
+ * inserts the entry, and to ask for blocks before that can take long.
+ */
+static bool may_be_held(const struct model_task *waiter, const struct model_wait *wait)
+{
+	const struct model_operation *operation;
+
+	DL_FOREACH2(wait->inode->open, operation, open_next)
+		if (operation->operation == OPERATION_FAULT && operation->task != waiter &&
+		    operation->first <= wait->index && operation->last >= wait->index)
+			return true;
+	return false;
+}
+
 static void entry_still_waits(struct detector *detector, struct model_task *task, __u64 time)
 {
 	const struct model_wait *wait = &task->wait;
@@ -50,7 +67,8 @@ static void entry_still_waits(struct detector *detector, struct model_task *task
 		return;
 	entry = model__entry(detector->model, wait->inode, wait->index);
 	outlived = wait->released_at && time > wait->released_at &&
-		   time - wait->released_at >= STALL && (!entry || !entry->holder);
+		   time - wait->released_at >= STALL && (!entry || !entry->holder) &&
+		   !may_be_held(task, wait);
 	if (!outlived && (time < wait->since || time - wait->since < LIMIT))
 		return;
 	reported = task->wait.reported;

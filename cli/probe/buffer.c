@@ -15,6 +15,8 @@
 #define READ_BATCH	65536
 /* Records are given back to the programs after so many. */
 #define RELEASE_BATCH	1024
+/* We want to be woken when this part of a shard has been written. */
+#define WAKE_PARTS	4
 /* A program that makes a record is mostly done before we have tried this often. */
 #define COMMIT_TRIES	64
 /* The clock of the programs and ours may differ by so much, in ns. */
@@ -33,7 +35,7 @@ struct queue {
 	struct item *items;	/* room for all that can be in a shard */
 	size_t next, count;	/* those that are left: [next, count), by time */
 	__u64 read;		/* position up to which items were made */
-	__u32 numbered;		/* records found so far: what shard.sequence counts, but for drops */
+	__u32 sequence;		/* of the next record that is handed out, but for those lost */
 	__u64 abandoned;	/* records that nobody will finish any more */
 };
 
@@ -82,6 +84,7 @@ struct buffer *buffer__new(int map_fd, const struct buffer_layout *layout)
 		queue = &buffer->queues[i];
 		queue->shard = (void *)((char *)buffer->map + i * value);
 		queue->data = (char *)queue->shard + SHARD_CONTROL;
+		queue->shard->limit = layout->data / WAKE_PARTS;
 		/* Memory that is never touched is never taken. */
 		queue->items = malloc((layout->data / sizeof(struct event_header) + 1) *
 				      sizeof(*queue->items));
@@ -127,24 +130,13 @@ static void insert_item(struct queue *queue, __u64 time, __u64 position)
 
 /*
  * A record was begun, and when the last program had been detached it was not
- * whole: it is lost.  If not even its size is there, so is what is behind it, of
- * which as many are known as have a number.
+ * whole: it is lost.  If not even its size is there, so is what is behind it, and
+ * nobody knows how many those are: they are counted as one.
  */
 static void abandon(struct queue *queue, const struct event_header *record, __u64 head)
 {
-	__u32 left = queue->shard->sequence - queue->numbered;
-	unsigned int type;
-
-	if (record->size) {
-		queue->abandoned++;
-		queue->numbered++;
-		queue->read += record->size;
-		return;
-	}
-	for (type = 0; type < EVENT_TYPE_COUNT; type++)
-		left -= queue->shard->dropped[type];
-	queue->abandoned += left ?: 1;
-	queue->read = head;
+	queue->abandoned++;
+	queue->read = record->size ? queue->read + record->size : head;
 }
 
 /* Find the records up to head.  False: one of them is still being made. */
@@ -176,7 +168,6 @@ static bool fill_queue(struct buffer *buffer, struct queue *queue, __u64 head, b
 			continue;
 		}
 		insert_item(queue, time, queue->read);
-		queue->numbered++;
 		queue->read += record->size;
 	}
 	for (i = queue->count; i-- > 0;) {
@@ -202,6 +193,9 @@ static void release(struct buffer *buffer, struct queue *queue)
 		memset(queue->data + (tail & mask), 0, end - tail);
 	}
 	__atomic_store_n(&queue->shard->tail, end, __ATOMIC_RELEASE);
+	/* What was there may be larger: then we are woken anew, which does no harm. */
+	__atomic_store_n(&queue->shard->limit, end + buffer->layout.data / WAKE_PARTS,
+			 __ATOMIC_RELEASE);
 }
 
 static __u64 earliest(const struct buffer *buffer, unsigned int place)
@@ -261,6 +255,9 @@ static int merge(struct buffer *buffer, __u64 until, buffer_visit visit, void *c
 		queue = &buffer->queues[buffer->heap[0]];
 		record = record_at(buffer, queue, queue->items[queue->next].position);
 		tell_lost(buffer, record);
+		record->sequence = queue->sequence++ +
+				   (__u32)__atomic_load_n(&queue->shard->lost, __ATOMIC_RELAXED);
+		record->cpu = queue - buffer->queues;
 		err = visit(context, record);
 		queue->next++;
 		count++;

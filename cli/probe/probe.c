@@ -13,6 +13,8 @@
 #include "common/log.h"
 #include "probe/buffer.h"
 #include "probe/directmap.h"
+#include "probe/expand.h"
+#include "probe/filter.h"
 #include "probe/locks.h"
 #include "probe/modules.h"
 #include "probe/object.h"
@@ -30,6 +32,7 @@ struct probe {
 	struct bpf_object *object;
 	struct ring_buffer *wakeups;
 	struct buffer *buffer;
+	struct expander *expander;
 	struct buffer_layout layout;
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
@@ -107,7 +110,7 @@ static void give_up_way(struct probe *probe, int observed, struct btf *btf,
 
 	snprintf(status->reason + used, sizeof(status->reason) - used, "%sthe kernel refuses %s (%s)",
 		 used ? "; " : "", program, strerror(error));
-	status->way = resolve_way(btf, &probe_table[observed], status->way + 1, options->hidden,
+	status->way = resolve_way(btf, &probe_table[observed], status->way + 1, options,
 				  status->reason, sizeof(status->reason));
 	log_verbose(1, "%s: %s", probe_table[observed].name, status->reason);
 }
@@ -127,7 +130,7 @@ static __u64 awaited_events(const struct probe *probe)
 }
 
 /* Load the programs of the chosen ways, and only those. */
-static int set_programs(struct probe *probe)
+static int set_programs(struct probe *probe, const struct probe_options *options)
 {
 	const struct probe_way *way;
 	struct bpf_program *program;
@@ -149,13 +152,22 @@ static int set_programs(struct probe *probe)
 				return err;
 		}
 	}
-	return modules__await(probe->object, awaited_events(probe));
+	err = filter__set_programs(probe->object, options);
+	return err ?: modules__await(probe->object, awaited_events(probe));
 }
 
-/* Let records be made, or not, by all programs at once. */
-static int set_tracing(struct probe *probe, __u32 on)
+/* Let records be made (TRACING_* of bpf/daxtrace.bpf.h), or not, by all programs at once. */
+static int set_tracing(struct probe *probe, __u32 how)
 {
-	return object__store(probe->object, "tracing", &on, sizeof(on));
+	return object__store(probe->object, "tracing", &how, sizeof(how));
+}
+
+/* Faults of a page begin where they insert their entry. */
+static bool faults_untold(const struct probe *probe)
+{
+	const struct probe_way *way = way_of(probe, OBSERVED_FAULT);
+
+	return way && way->set == PROBE_DEFAULT_ONLY;
 }
 
 static int configure(struct probe *probe, const struct probe_options *options)
@@ -163,8 +175,8 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	__u32 shift = __builtin_ctzl(sysconf(_SC_PAGESIZE));
 	__u32 shard_mask = probe->layout.shards - 1;
 	__u64 data_mask = probe->layout.data - 1;
+	bool untold = faults_untold(probe);
 	struct bpf_map *buffers = bpf_object__find_map_by_name(probe->object, "buffers");
-	bool filter = options->device_count > 0;
 	bool notes = way_of(probe, OBSERVED_ALLOCATING_WRITE);
 	int err;
 
@@ -175,23 +187,12 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	err = err ?: object__set_constant(probe->object, "page_shift", &shift, sizeof(shift));
 	err = err ?: object__set_constant(probe->object, "shard_mask", &shard_mask, sizeof(shard_mask));
 	err = err ?: object__set_constant(probe->object, "data_mask", &data_mask, sizeof(data_mask));
-	err = err ?: object__set_constant(probe->object, "filter_devices", &filter, sizeof(filter));
+	err = err ?: object__set_constant(probe->object, "fault_untold", &untold, sizeof(untold));
+	err = err ?: filter__configure(probe->object, options);
 	err = err ?: object__set_constant(probe->object, "write_notes", &notes, sizeof(notes));
 	err = err ?: object__set_constant(probe->object, "direct_map", &probe->direct_map,
 				  sizeof(probe->direct_map));
 	return err;
-}
-
-static int fill_devices(struct probe *probe, const struct probe_options *options)
-{
-	int fd = bpf_object__find_map_fd_by_name(probe->object, "devices");
-	size_t i;
-	__u8 one = 1;
-
-	for (i = 0; i < options->device_count; i++)
-		if (bpf_map_update_elem(fd, &options->devices[i], &one, BPF_ANY))
-			return -errno;
-	return 0;
 }
 
 static void drop_links(struct probe *probe)
@@ -273,7 +274,7 @@ static int try_ways(struct probe *probe, struct btf *btf,
 	probe->object = bpf_object__open_mem(image, size, &open_options);
 	if (!probe->object)
 		return -errno;
-	err = set_programs(probe);
+	err = set_programs(probe, options);
 	err = err ?: configure(probe, options);
 	if (err)
 		return err;
@@ -287,8 +288,8 @@ static int try_ways(struct probe *probe, struct btf *btf,
 		return 1;
 	}
 	tell_cost(probe);
-	err = fill_devices(probe, options);
-	return err ?: attach(probe, btf, options);
+	err = attach(probe, btf, options);
+	return err ?: filter__fill(probe->object, options);
 }
 
 /* A wake-up says only that there is something to read. */
@@ -302,6 +303,14 @@ static int ignore_wakeup(void *context, void *data, size_t size)
 
 static int open_buffer(struct probe *probe)
 {
+	struct expand_options expand = {
+		.entry_locks = way_of(probe, OBSERVED_ENTRY_LOCK),
+		.mapped = way_of(probe, OBSERVED_MAPPED),
+		.answers = way_of(probe, OBSERVED_IOMAP),
+		.faults = faults_untold(probe),
+		.page_shift = __builtin_ctzl(sysconf(_SC_PAGESIZE)),
+	};
+
 	probe->stacks_fd = bpf_object__find_map_fd_by_name(probe->object, "stacks");
 	probe->mode_fd = bpf_program__fd(bpf_object__find_program_by_name(probe->object,
 									  "mode__poll"));
@@ -311,7 +320,10 @@ static int open_buffer(struct probe *probe)
 		return -errno;
 	probe->buffer = buffer__new(bpf_object__find_map_fd_by_name(probe->object, "buffers"),
 				    &probe->layout);
-	return probe->buffer ? 0 : -errno;
+	if (!probe->buffer)
+		return -errno;
+	probe->expander = expander__new(&expand);
+	return probe->expander ? 0 : -ENOMEM;
 }
 
 static void explain(int err, char *error)
@@ -362,7 +374,7 @@ static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COU
 			snprintf(status[i].reason, sizeof(status[i].reason), "not in --events %s",
 				 options->events == PROBE_EVENTS_ALL ? "all" : "default");
 		else
-			status[i].way = resolve_way(btf, &probe_table[i], 0, options->hidden,
+			status[i].way = resolve_way(btf, &probe_table[i], 0, options,
 						    status[i].reason, sizeof(status[i].reason));
 	}
 }
@@ -419,7 +431,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 		drop_object(probe);
 	btf__free(btf);
 	err = err ?: open_buffer(probe);
-	err = err ?: set_tracing(probe, 1);
+	err = err ?: set_tracing(probe, filter__any(options) ? 2 : 1);
 	err = err ?: probe_locks__switch(probe->locks, probe->object, true);
 	if (err) {
 		explain(err, error);
@@ -476,7 +488,8 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 	err = ring_buffer__poll(probe->wakeups, timeout_ms);
 	if (err < 0)
 		return err;
-	return buffer__read(probe->buffer, probe->detached, visit, context);
+	expander__set_visit(probe->expander, visit, context);
+	return buffer__read(probe->buffer, probe->detached, expander__visit, probe->expander);
 }
 
 void probe__detach(struct probe *probe)
@@ -515,7 +528,11 @@ static __u64 missed_runs(const struct probe *probe, bool of_locks)
 
 __u64 probe__lost(const struct probe *probe)
 {
-	return missed_runs(probe, false) + buffer__dropped(probe->buffer);
+	__u32 unfollowed = 0;
+
+	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
+	return missed_runs(probe, false) + buffer__dropped(probe->buffer) +
+	       expander__lost(probe->expander) + unfollowed;
 }
 
 size_t probe__buffer_bytes(const struct probe *probe)
@@ -571,6 +588,7 @@ void probe__close(struct probe *probe)
 	if (!probe)
 		return;
 	drop_links(probe);
+	expander__free(probe->expander);
 	buffer__free(probe->buffer);
 	ring_buffer__free(probe->wakeups);
 	drop_object(probe);

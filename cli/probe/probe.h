@@ -34,6 +34,10 @@ struct probe_options {
 	size_t buffer_bytes;		/* of the ring buffer; 0: chosen from memory */
 	const __u32 *devices;		/* only these (major << 20 | minor); NULL: all */
 	size_t device_count;
+	const __u32 *processes;		/* only inodes that these or their descendants come by */
+	size_t process_count;
+	int cgroup_fd;			/* the same of this cgroup's; 0: of any */
+	const char *scope;		/* what these two leave, for people; NULL: all */
 	enum probe_locks_setting locks;
 	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
 };

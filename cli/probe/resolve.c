@@ -146,8 +146,10 @@ static bool way_exists(const struct btf *btf, const struct probe_way *way,
 }
 
 int resolve_way(struct btf *btf, const struct probe_row *row, int first,
-		const char *const *hidden, char *reason, size_t length)
+		const struct probe_options *options, char *reason, size_t length)
 {
+	enum probe_set other = options->events == PROBE_EVENTS_ALL ? PROBE_DEFAULT_ONLY :
+								      PROBE_ALL_ONLY;
 	struct btf *module = NULL;
 	int way, found = -1, skip;
 
@@ -161,7 +163,8 @@ int resolve_way(struct btf *btf, const struct probe_row *row, int first,
 		}
 	}
 	for (way = first; way < PROBE_MAX_WAYS && row->ways[way].programs[0].program; way++) {
-		if (way_exists(module ? module : btf, &row->ways[way], hidden, reason, length)) {
+		if (row->ways[way].set != other &&
+		    way_exists(module ? module : btf, &row->ways[way], options->hidden, reason, length)) {
 			found = way;
 			break;
 		}

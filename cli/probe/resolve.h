@@ -9,9 +9,9 @@
 
 /*
  * The first way at or after index first whose targets exist with the arguments
- * that its programs read, or -1.  What was passed over is appended to reason.
+ * that its programs read, and that is for the set of events asked for, or -1.  What was passed over is appended to reason.
  */
 int resolve_way(struct btf *btf, const struct probe_row *row, int first,
-		const char *const *hidden, char *reason, size_t length);
+		const struct probe_options *options, char *reason, size_t length);
 
 #endif /* DAXTRACE_RESOLVE_H */

@@ -11,6 +11,13 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "page fault on a DAX mapping, from begin to end",
 		.without = "no fault can be told from another; DX01 and DX03 are unknown",
 		.ways = {
+			/* One of a page begins where it inserts its entry. */
+			{ {
+				{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
+				{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+				{ PROBE_TP_BTF, "fault__pmd_enter_tp", "dax_pmd_fault", "inode,vm_fault,-,-=" },
+				{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
+			}, .set = PROBE_DEFAULT_ONLY },
 			{ {
 				{ PROBE_TP_BTF, "fault__pte_enter_tp", "dax_pte_fault", "inode,vm_fault,-=" },
 				{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
@@ -256,25 +263,11 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "a fault sets a PTE or PMD, writable or not",
 		.without = "a mapping is taken to be as its entry; DX08 and DX16 are weaker",
 		.set = PROBE_ALL_ONLY,
-		.ways = {
-			{ {
-				{ PROBE_FENTRY, "mapped__page", "vmf_insert_page_mkwrite", "vm_fault,page,-=" },
-				{ PROBE_FENTRY, "mapped__folio", "vmf_insert_folio_pmd", "vm_fault,folio,-=" },
-				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
-			} },
-			{ {
-				{ PROBE_FENTRY, "mapped__mixed_mkwrite", "vmf_insert_mixed_mkwrite", "vm_area_struct,-,-=" },
-				{ PROBE_FENTRY, "mapped__mixed", "vmf_insert_mixed", "vm_area_struct,-,-=" },
-				{ PROBE_FENTRY, "mapped__pmd_pfn", "vmf_insert_pfn_pmd", "vm_fault,-,-=" },
-				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
-			} },
-			{ {
-				{ PROBE_FENTRY, "mapped__mixed_mkwrite", "vmf_insert_mixed_mkwrite", "vm_area_struct,-,-=" },
-				{ PROBE_FENTRY, "mapped__mixed", "vmf_insert_mixed", "vm_area_struct,-,-=" },
-				{ PROBE_FENTRY, "mapped__pmd_prot", "vmf_insert_pfn_pmd_prot", "vm_fault,-,-,-=" },
-				{ PROBE_TP_BTF, "mapped__zero_pmd", "dax_pmd_load_hole", "inode,vm_fault,-,-=" },
-			} },
-		},
+		/* Right after the entry is inserted; of MAP_SYNC, before it is told as dirty. */
+		.ways = { { {
+			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+			{ PROBE_TP_BTF, "entry_dirty__tp", "dax_insert_pfn_mkwrite", "inode,vm_fault,-=" },
+		} } },
 	},
 	[OBSERVED_IOMAP] = {
 		.name = "iomap",
@@ -283,16 +276,18 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.set = PROBE_ALL_ONLY,
 		.ways = { { {
 			{ PROBE_TP_BTF, "iomap__dstmap", "iomap_iter_dstmap", "inode,iomap=" },
+			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
 		} } },
 	},
 	[OBSERVED_ENTRY_LOCK] = {
 		.name = "entry-lock",
-		.what = "a fault locks its entry, and unlocks it",
+		.what = "a fault has its entry locked, and lets it go",
 		.without = "who holds an entry is not known; DX12 is unknown",
 		.set = PROBE_ALL_ONLY,
 		.ways = { { {
-			{ PROBE_FENTRY, "entry_lock__grab", "grab_mapping_entry", "xa_state,address_space,-=" },
-			{ PROBE_FENTRY, "entry_lock__unlock", "dax_unlock_entry", "xa_state,-=" },
+			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+			{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
+			{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
 		} } },
 	},
 	[OBSERVED_ENTRY_WAIT] = {

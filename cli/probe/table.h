@@ -64,6 +64,13 @@ enum observed {
 #define PROBE_MAX_PROGRAMS	16
 #define PROBE_MAX_WAYS		3
 
+/* The two sets of events: see --events in daxtrace(1). */
+enum probe_set {
+	PROBE_BOTH,
+	PROBE_ALL_ONLY,
+	PROBE_DEFAULT_ONLY,	/* an event: it stands for a costlier one */
+};
+
 enum probe_mechanism {
 	PROBE_TP_BTF,	/* BTF tracepoint: about 75 instructions a hit */
 	PROBE_FENTRY,	/* fentry and fexit: about 110 and 200 */
@@ -92,13 +99,7 @@ struct probe_program {
 struct probe_way {
 	struct probe_program programs[PROBE_MAX_PROGRAMS];
 	const char *absent;	/* a function without which alone the way sees all, or NULL */
-};
-
-/* Which of the two sets of events has it: see --events in daxtrace(1). */
-enum probe_set {
-	PROBE_BOTH,
-	PROBE_ALL_ONLY,
-	PROBE_DEFAULT_ONLY,	/* stands for a costlier one */
+	enum probe_set set;	/* for which alone it is a way */
 };
 
 struct probe_row {
@@ -106,7 +107,7 @@ struct probe_row {
 	const char *what;	/* it means, for a person */
 	const char *without;	/* what is lost when it is missing */
 	const char *module;	/* that has the targets, or NULL: the kernel itself */
-	enum probe_set set;
+	enum probe_set set;	/* which of the two has it */
 	struct probe_way ways[PROBE_MAX_WAYS];
 };
 

@@ -186,6 +186,7 @@ static void json_verdict(FILE *file, const struct detector *detector,
 			json__string(&json, NULL, rule_table[i]->id);
 	json__end_array(&json);
 	json__string(&json, "problem", facts->problem);
+	json__string(&json, "scope", facts->scope);
 	json__string(&json, "kernel", facts->kernel);
 	json__string(&json, "source", facts->source);
 	json__end_object(&json);

@@ -14,6 +14,7 @@
 struct report_facts {
 	const char *kernel;		/* uname -r of the traced machine, or NULL */
 	const char *source;		/* the trace file's name, or NULL: live */
+	const char *scope;		/* what alone was followed, or NULL: everything */
 	const char *problem;		/* why the stream is not whole, or NULL */
 	__u64 missing;			/* OBSERVED_BIT()s not in the stream */
 	size_t known;			/* findings that a baseline has */

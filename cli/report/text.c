@@ -351,7 +351,7 @@ static void text_verdict(FILE *file, const struct detector *detector,
 			 const struct report_facts *facts, enum verdict verdict)
 {
 	size_t count = detector__finding_count(detector);
-	char line[160];
+	char line[512];
 
 	snprintf(line, sizeof(line), "verdict: %s (%zu finding%s%s, %llu records, %llu lost)",
 		 verdict_name(verdict), count, count == 1 ? "" : "s",
@@ -361,6 +361,10 @@ static void text_verdict(FILE *file, const struct detector *detector,
 	report__wrap(file, 0, line);
 	if (facts->known)
 		fprintf(file, "  %zu of the findings are in the baseline.\n", facts->known);
+	if (facts->scope) {
+		snprintf(line, sizeof(line), "It is about %s, and nothing else.", facts->scope);
+		report__wrap(file, 2, line);
+	}
 	print_doubts(file, detector, facts);
 	fflush(file);
 }

@@ -31,6 +31,7 @@ struct trace_reader;
 #define TRACE_KEY_PAGE_SIZE	"page.size"	/* bytes; what indexes count */
 #define TRACE_KEY_PROBE		"probe."	/* + event name: the way it is observed, or "missing: reason" */
 
+#define TRACE_KEY_SCOPE		"scope"		/* what alone was followed, for people; none: all */
 #define TRACE_KEY_LOCKS		"locks"		/* "off", "dax", "all", "sampled"; none: off */
 
 /*

@@ -352,8 +352,7 @@ int main(int argc, char **argv)
 	printf("mapped %d\n", ALL_FAULTS);
 	printf("entry-lock %d\n", ALL_FAULTS);
 	printf("entry-wait %d\n", WAITERS);
-	printf("iomap >=%d\n", ALL_FAULTS +
-	       FILES + HOLE_WRITES + OVERWRITES + READS);
+	printf("iomap >=%d\n", ALL_FAULTS + FILES + HOLE_WRITES);
 	printf("writepages >=%d\n", 1 + REDIRTIED);
 	printf("layout-break >=%d\n", PUNCHES);
 	printf("mode %d\n", 2 * TOGGLES);

@@ -37,6 +37,7 @@ struct world {
 	/* What the reader has been given. */
 	__u64 count, newest, told_lost;
 	__u64 numbers[64];
+	__u32 sequences[SHARD_COUNT_MAX];	/* that each shard's next record has at least */
 	__u64 next[THREADS];	/* number that each thread's next record has at least */
 	__u64 told[THREADS];	/* told_lost at its last record */
 	unsigned int disorders, untold;
@@ -92,7 +93,7 @@ static struct numbered *reserve(struct world *world, unsigned int index, __u16 t
 		head = __atomic_load_n(&shard->head, __ATOMIC_SEQ_CST);
 		if (head + size - __atomic_load_n(&shard->tail, __ATOMIC_ACQUIRE) >
 		    world->layout.data) {
-			__atomic_add_fetch(&shard->sequence, 1, __ATOMIC_SEQ_CST);
+			__atomic_add_fetch(&shard->lost, 1, __ATOMIC_SEQ_CST);
 			__atomic_add_fetch(&world->lost, 1, __ATOMIC_SEQ_CST);
 			__atomic_add_fetch(&shard->dropped[type], 1, __ATOMIC_SEQ_CST);
 			return NULL;
@@ -100,9 +101,7 @@ static struct numbered *reserve(struct world *world, unsigned int index, __u16 t
 	} while (!__atomic_compare_exchange_n(&shard->head, &head, head + size, false,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	record = (void *)((char *)shard + SHARD_CONTROL + (head & (world->layout.data - 1)));
-	record->header.cpu = index;
 	record->header.type = type;
-	record->header.sequence = __atomic_fetch_add(&shard->sequence, 1, __ATOMIC_SEQ_CST);
 	record->header.lost = __atomic_load_n(&world->lost, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&record->header.size, size, __ATOMIC_RELEASE);
 	return record;
@@ -130,6 +129,10 @@ static int visit(void *context, const struct event_header *header)
 	struct world *world = context;
 
 	world->disorders += header->time < world->newest;
+	/* The reader numbers what each shard has had, with what there was no room for. */
+	world->disorders += world->sequences[header->cpu] &&
+			    header->sequence < world->sequences[header->cpu];
+	world->sequences[header->cpu] = header->sequence + 1;
 	world->newest = header->time;
 	world->told_lost += header->lost;
 	if (world->count < ARRAY_SIZE(world->numbers))
@@ -283,10 +286,11 @@ static void test_full(void **state)
 	assert_int_equal(buffer__dropped_of(world->buffer, 0, EVENT_EXIT), 0);
 	assert_int_equal(read_all(world, false), room + 1);
 	assert_int_equal(world->told_lost, 3);
-	/* There is room again, for as many. */
+	/* There is room again, for as many; their numbers tell what is missing. */
 	for (i = 0; i < room; i++)
 		assert_true(make(world, 1, i, 10000 + i));
 	assert_int_equal(read_all(world, false), room);
+	assert_int_equal(world->sequences[1], 2 * room + 3);
 	assert_int_equal(world->told_lost, 3);
 	assert_int_equal(buffer__dropped(world->buffer), 3);
 	world__free(world);
@@ -325,15 +329,14 @@ static void test_never_finished(void **state)
 	assert_int_equal(read_all(world, true), 0);
 	assert_int_equal(buffer__dropped(world->buffer), 1);
 
-	/* It has taken its room, and nothing else: where the next one begins is not known. */
+	/* It has taken its room, and nothing else: where the next one begins, if any, is not known. */
 	make(world, 1, 3, 30);
 	shard->head += SMALLEST;
-	shard->sequence++;
 	make(world, 1, 4, 40);
 	make(world, 1, 5, 50);
 	assert_int_equal(read_all(world, true), 1);
 	assert_numbers(world, (__u64[]){ 3 }, 1);
-	assert_int_equal(buffer__dropped(world->buffer), 1 + 3);
+	assert_int_equal(buffer__dropped(world->buffer), 1 + 1);
 	assert_int_equal(read_all(world, true), 0);
 	world__free(world);
 }
