@@ -101,10 +101,16 @@ struct record_insert {
 	__u32 reserved;		/* 0 */
 };
 
-/* EVENT_EXIT of OPERATION_FAULT */
+/*
+ * EVENT_EXIT of OPERATION_FAULT: with what to tell the fault's beginning from, if it was
+ * not told and has inserted nothing.
+ */
 struct record_fault_exit {
 	struct event_exit exit;
-	__u64 index;		/* if the fault may have inserted nothing; else 0 */
+	__u64 index;
+	__u64 address;		/* 0 with VM_FAULT_NOPAGE, as flags: a fault that found its page */
+	__u32 flags;		/* FAULT_* */
+	__u32 left;		/* the file is not in DAX mode (any more): only its end, if it began */
 };
 
 /*

@@ -52,17 +52,30 @@ static __always_inline void fault__exit(struct inode *inode, struct vm_fault *vm
 					__u64 fallback)
 {
 	struct record_fault_exit *record;
+	bool left = false;
 
-	if (!inode__wanted(inode))
-		return;
+	if (!inode__wanted(inode)) {
+		/* It may have been in DAX mode when the fault began. */
+		left = !(inode->i_flags & S_DAX) && inode__followed(inode);
+		if (!left)
+			return;
+	}
 	record = record__reserve_for(inode, sizeof(*record), EVENT_EXIT);
 	if (!record)
 		return;
 	record->exit.result = result;
 	record->exit.argument = fallback;
 	record->exit.operation = OPERATION_FAULT;
-	if (!(result & VM_FAULT_NOPAGE))
+	if (left)
+		record->left = 1;
+	if (fault_untold) {
 		record->index = vmf->pgoff;
+		/* With it, it has mostly been told where it inserted its entry. */
+		if (!(result & VM_FAULT_NOPAGE)) {
+			record->flags = fault__flags(vmf, 0);
+			record->address = vmf->address;
+		}
+	}
 	record__submit(record);
 }
 

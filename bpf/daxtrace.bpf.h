@@ -418,7 +418,7 @@ static __always_inline bool superblock__known(__u32 dev)
 {
 	if (!tracing)
 		return false;
-	if (filters == FILTER_DEVICES)
+	if (filters & FILTER_DEVICES)
 		return bpf_map_lookup_elem(&devices, &dev);
 	return bpf_map_lookup_elem(&superblocks, &dev);
 }
@@ -429,9 +429,12 @@ static __always_inline bool superblock__known(__u32 dev)
  */
 static __always_inline bool inode__followed(struct inode *inode)
 {
+	/* In this order: what tasks to follow come by elsewhere is not chosen. */
+	if (!(inode->i_flags & S_DAX) && !superblock__known(inode->i_sb->s_dev))
+		return false;
 	if (filters & (FILTER_TASKS | FILTER_CGROUP))
 		return inode__chosen(inode);
-	return inode__wanted(inode) || superblock__known(inode->i_sb->s_dev);
+	return !(inode->i_flags & S_DAX) || inode__chosen(inode);
 }
 
 /* Who the task is, once until it changes its name. */
@@ -524,6 +527,9 @@ static __always_inline void mode__compare(struct inode *inode, struct address_sp
 				(mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
 			record__submit(record);
 		}
+	} else if (before) {
+		/* Another inode has its address, and that it was evicted went unseen. */
+		shards__forget(key);
 	}
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
 	/* Another CPU may remember the mode that it has again when it changes back. */

@@ -284,11 +284,21 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.what = "a fault has its entry locked, and lets it go",
 		.without = "who holds an entry is not known; DX12 is unknown",
 		.set = PROBE_ALL_ONLY,
-		.ways = { { {
-			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
-			{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
-			{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
-		} } },
+		/* With the same programs as faults: an end must not be told twice. */
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+				{ PROBE_TP_BTF, "fault__pte_enter_tp", "dax_pte_fault", "inode,vm_fault,-=" },
+				{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
+				{ PROBE_TP_BTF, "fault__pmd_enter_tp", "dax_pmd_fault", "inode,vm_fault,-,-=" },
+				{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
+			} },
+			{ {
+				{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+				{ PROBE_FENTRY, "fault__enter_fentry", "dax_iomap_fault", "vm_fault,-" },
+				{ PROBE_FENTRY, "fault__exit_fexit", "dax_iomap_fault", "vm_fault,-,-,-,-=" },
+			} },
+		},
 	},
 	[OBSERVED_ENTRY_WAIT] = {
 		.name = "entry-wait",

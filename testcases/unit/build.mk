@@ -16,7 +16,7 @@ O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
 	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks order \
-	buffer
+	buffer expand
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -30,6 +30,7 @@ UNIT_SRC_detect_lost := $(UNIT_SRC_detect)
 UNIT_SRC_detect_sync := $(UNIT_SRC_detect)
 UNIT_SRC_detect_locks := $(UNIT_SRC_detect)
 UNIT_SRC_order := $(wildcard cli/order/*.c)
+UNIT_SRC_expand := cli/probe/expand.c $(wildcard cli/common/*.c)
 UNIT_SRC_detect_rules := $(UNIT_SRC_detect)
 UNIT_SRC_detect_predict := $(UNIT_SRC_detect)
 UNIT_SRC_buffer := cli/probe/buffer.c
