@@ -102,13 +102,13 @@ struct record_insert {
 };
 
 /*
- * EVENT_EXIT of OPERATION_FAULT: with what to tell the fault's beginning from, if it was
- * not told and has inserted nothing.
+ * EVENT_EXIT of OPERATION_FAULT: with what to tell the fault's beginning from, if that
+ * was not told and the fault has no VM_FAULT_NOPAGE, and so may have inserted nothing.
  */
 struct record_fault_exit {
 	struct event_exit exit;
 	__u64 index;
-	__u64 address;		/* 0 with VM_FAULT_NOPAGE, as flags: a fault that found its page */
+	__u64 address;		/* in user space */
 	__u32 flags;		/* FAULT_* */
 	__u32 left;		/* the file is not in DAX mode (any more): only its end, if it began */
 };

@@ -48,17 +48,31 @@ static __always_inline void fault__enter(struct inode *inode, struct vm_fault *v
 	record__submit(record);
 }
 
+/* The file is not in DAX mode, but may have been when the fault began. */
+static __noinline int fault__left(struct inode *inode, __u64 result)
+{
+	struct record_fault_exit *record;
+
+	if ((inode->i_flags & S_DAX) || !inode__followed(inode))
+		return 0;
+	record = record__reserve_for(inode, sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return 0;
+	record->exit.result = result;
+	record->exit.operation = OPERATION_FAULT;
+	record->left = 1;
+	record__submit(record);
+	return 0;
+}
+
 static __always_inline void fault__exit(struct inode *inode, struct vm_fault *vmf, __u64 result,
 					__u64 fallback)
 {
 	struct record_fault_exit *record;
-	bool left = false;
 
 	if (!inode__wanted(inode)) {
-		/* It may have been in DAX mode when the fault began. */
-		left = !(inode->i_flags & S_DAX) && inode__followed(inode);
-		if (!left)
-			return;
+		fault__left(inode, result);
+		return;
 	}
 	record = record__reserve_for(inode, sizeof(*record), EVENT_EXIT);
 	if (!record)
@@ -66,15 +80,11 @@ static __always_inline void fault__exit(struct inode *inode, struct vm_fault *vm
 	record->exit.result = result;
 	record->exit.argument = fallback;
 	record->exit.operation = OPERATION_FAULT;
-	if (left)
-		record->left = 1;
-	if (fault_untold) {
+	/* With it, it was told where it inserted its entry, or has found the page mapped. */
+	if (fault_untold && !(result & VM_FAULT_NOPAGE)) {
 		record->index = vmf->pgoff;
-		/* With it, it has mostly been told where it inserted its entry. */
-		if (!(result & VM_FAULT_NOPAGE)) {
-			record->flags = fault__flags(vmf, 0);
-			record->address = vmf->address;
-		}
+		record->address = vmf->address;
+		record->flags = fault__flags(vmf, 0);
 	}
 	record__submit(record);
 }

@@ -10,7 +10,7 @@
  *   told time lies within the true one at its beginning, and in the order of
  *   records nobody has an entry locked that somebody else has.
  * - A fault that was not told of begins where it inserts its entry, or else,
- *   where it ends.
+ *   where it ends; one that has inserted nothing since the page was there is not told.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +33,8 @@ static void out_of_memory(void) __attribute__((noreturn));
 
 /* Top bits of a pfn_t hold flags (PFN_FLAGS_MASK); none in a page frame's number. */
 #define PFN_MASK	((1ULL << 52) - 1)
+
+#define VM_FAULT_NOPAGE	0x0100	/* enum vm_fault_reason, unchanged from 6.1 to 7.2 */
 
 /* Tasks that are remembered at least, that each fault need not begin with malloc(). */
 #define SWEEP_LEAST	4096
@@ -440,6 +442,9 @@ static int end_fault(struct expander *expander, struct record_fault_exit *record
 
 	/* It began when the file was not in DAX mode: no fault of DAX was told. */
 	if (record->left && !fault->begun)
+		return 0;
+	/* It has done nothing: the page was mapped by somebody else meanwhile. */
+	if (expander->options.faults && !fault->begun && (record->exit.result & VM_FAULT_NOPAGE))
 		return 0;
 	if (fault->locked)
 		err = unlock(expander, fault, header);
