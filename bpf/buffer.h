@@ -45,7 +45,7 @@ struct shard {
 	 * preempted while it writes this has made version odd, and task 0 until
 	 * all is written.
 	 */
-	__u64 task;		/* task_struct that has been announced */
+	__u64 task;		/* tid and tgid (bpf_get_current_pid_tgid()) that has been announced */
 	__u64 inode;		/* inode that the reader knows by this address (RECORD_INODE), */
 	__u64 operations;	/* its address_space.a_ops, */
 	__u64 flags;		/* S_DAX of its i_flags, */

@@ -244,16 +244,9 @@ int BPF_PROG(entry_insert__fentry, struct xa_state *xas, struct vm_fault *vmf,
 	struct record_insert *record;
 	struct vm_area_struct *vma;
 
-	if (!inode__wanted(inode)) {
-		/* As in fault__enter(). */
-		if (fault_untold && inode__followed(inode))
-			operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, vmf->pgoff, vmf->pgoff,
-					  fault__flags(vmf, 0), vmf->address, -1);
+	if (!inode__wanted(inode))
 		return 0;
-	}
-	record = fault_untold ?
-		 record__reserve_announced(inode, S_DAX, sizeof(*record), EVENT_ENTRY_INSERT) :
-		 record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
+	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
 	if (!record)
 		return 0;
 	vma = vmf->vma;
@@ -266,15 +259,86 @@ int BPF_PROG(entry_insert__fentry, struct xa_state *xas, struct vm_fault *vmf,
 	record->purpose = iter->flags;
 	if ((vma->vm_flags & VM_SYNC) && (iter->iomap.flags & IOMAP_F_DIRTY))
 		record->synchronous = 1;
-	if (fault_untold) {
-		record->length_or_address = vmf->address;
-	} else {
-		record->offset = iter->iomap.offset;
-		record->length_or_address = iter->iomap.length;
-		record->address = iter->iomap.addr;
-		record->type = iter->iomap.type;
-		record->iomap_flags = iter->iomap.flags;
+	record->offset = iter->iomap.offset;
+	record->length_or_address = iter->iomap.length;
+	record->address = iter->iomap.addr;
+	record->type = iter->iomap.type;
+	record->iomap_flags = iter->iomap.flags;
+	record__submit(record);
+	return 0;
+}
+
+/* The file is not in DAX mode, or the inode is not followed: as in fault__enter(). */
+static __noinline int fault__insert_old_mode(struct inode *inode, struct vm_fault *vmf)
+{
+	if (fault_untold && !(inode->i_flags & S_DAX) && inode__followed(inode))
+		operation__record(inode, EVENT_OLD_MODE, OPERATION_FAULT, vmf->pgoff, vmf->pgoff,
+				  fault__flags(vmf, 0), vmf->address, -1);
+	return 0;
+}
+
+/*
+ * For the default events: the same without what the other events are told by.  This
+ * and fault__end() are what they cost a fault, and so are short.  An inode that the
+ * CPU remembers has been found wanted; whether it still is in DAX mode, announce()
+ * asks here.
+ */
+SEC("fentry/dax_insert_entry")
+int BPF_PROG(fault__insert, struct xa_state *xas, struct vm_fault *vmf, struct iomap_iter *iter)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct shard *shard = shard__this();
+	struct inode *inode = iter->inode;
+	struct record_insert *record;
+
+	if (!tracing || !shard)
+		return 0;
+	if (shard->task != task || shard->inode != (__u64)inode ||
+	    shard->operations != (__u64)inode->i_data.a_ops || !(inode->i_flags & S_DAX)) {
+		if (!inode__wanted(inode)) {
+			fault__insert_old_mode(inode, vmf);
+			return 0;
+		}
+		announce_all(inode, shard);
 	}
+	record = record__reserve_by(shard, sizeof(*record), EVENT_ENTRY_INSERT, task);
+	if (!record)
+		return 0;
+	inode_id__tell(&record->inode, inode, shard);
+	record->index = xas->xa_index;
+	record->pfn = ctx[4];
+	record->flags = ctx[5];
+	record->purpose = iter->flags;
+	/* In this order: mostly there is nothing to sync. */
+	if ((iter->iomap.flags & IOMAP_F_DIRTY) && (vmf->vma->vm_flags & VM_SYNC))
+		record->synchronous = 1;
+	record->length_or_address = vmf->address;
+	record__submit(record);
+	return 0;
+}
+
+/*
+ * The end of such a fault.  If the file has left DAX mode meanwhile, nobody need ask:
+ * the fault began before that.
+ */
+SEC("tp_btf/dax_pte_fault_done")
+int BPF_PROG(fault__end, struct inode *inode, struct vm_fault *vmf, int result)
+{
+	struct shard *shard = shard__this();
+	struct record_fault_exit *record;
+
+	if (!tracing || !shard)
+		return 0;
+	if (shard->inode != (__u64)inode || !(result & VM_FAULT_NOPAGE)) {
+		fault__exit(inode, vmf, (__u32)result, FALLBACK_NONE);
+		return 0;
+	}
+	record = record__reserve_in(shard, sizeof(*record), EVENT_EXIT);
+	if (!record)
+		return 0;
+	record->exit.inode.ino = (__u64)inode;
+	record->exit.result = (__u32)result;
+	record->exit.operation = OPERATION_FAULT;
 	record__submit(record);
 	return 0;
 }

@@ -250,9 +250,10 @@ static __noinline __u64 shard__reserve(struct shard *shard, __u64 size)
 /*
  * Room for a record, all zero, with its header filled in but for the time, which
  * record__submit() writes, and what the reader fills in; or NULL: then the loss
- * has been counted.
+ * has been counted.  task: bpf_get_current_pid_tgid().
  */
-static __always_inline void *record__reserve_in(struct shard *shard, __u32 size, __u32 type)
+static __always_inline void *record__reserve_by(struct shard *shard, __u32 size, __u32 type,
+						__u64 task)
 {
 	struct event_header *header;
 	__u64 head, next, found;
@@ -275,9 +276,14 @@ static __always_inline void *record__reserve_in(struct shard *shard, __u32 size,
 	}
 	header = (void *)shard + SHARD_CONTROL + (head & data_mask);
 	*(__u64 *)&header->type = type | (__u64)size << 16;
-	*(__u64 *)&header->tid = bpf_get_current_pid_tgid();
+	*(__u64 *)&header->tid = task;
 	header->lost = lost_records;
 	return header;
+}
+
+static __always_inline void *record__reserve_in(struct shard *shard, __u32 size, __u32 type)
+{
+	return record__reserve_by(shard, size, type, bpf_get_current_pid_tgid());
 }
 
 static __always_inline void *record__reserve(__u32 size, __u32 type)
@@ -584,7 +590,7 @@ static __noinline int announce_all(struct inode *inode, struct shard *shard)
 		record->address = (__u64)inode;
 		record__submit(record);
 	}
-	shard__remember(shard, inode, bpf_get_current_task());
+	shard__remember(shard, inode, bpf_get_current_pid_tgid());
 	return 0;
 }
 
@@ -594,9 +600,10 @@ static __noinline int announce_all(struct inode *inode, struct shard *shard)
  * the last operation on this CPU has found out all that.  dax: S_DAX of its
  * flags.
  */
-static __always_inline void announce(struct inode *inode, __u64 dax, struct shard *shard)
+static __always_inline void announce(struct inode *inode, __u64 dax, struct shard *shard,
+				     __u64 task)
 {
-	if (shard && shard->task == bpf_get_current_task() && shard->inode == (__u64)inode &&
+	if (shard && shard->task == task && shard->inode == (__u64)inode &&
 	    shard->operations == (__u64)inode->i_data.a_ops && shard->flags == dax)
 		return;
 	announce_all(inode, shard);
@@ -606,11 +613,12 @@ static __always_inline void announce(struct inode *inode, __u64 dax, struct shar
 static __always_inline void *record__reserve_announced(struct inode *inode, __u64 dax, __u32 size,
 						       __u32 type)
 {
+	__u64 task = bpf_get_current_pid_tgid();
 	struct shard *shard = shard__this();
 	struct event_header *header;
 
-	announce(inode, dax, shard);
-	header = record__reserve_in(shard, size, type);
+	announce(inode, dax, shard, task);
+	header = record__reserve_by(shard, size, type, task);
 	if (header)
 		inode_id__tell((struct inode_id *)(header + 1), inode, shard);
 	return header;

@@ -13,8 +13,8 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.ways = {
 			/* One of a page begins where it inserts its entry. */
 			{ {
-				{ PROBE_TP_BTF, "fault__pte_exit_tp", "dax_pte_fault_done", "inode,vm_fault,-=" },
-				{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+				{ PROBE_TP_BTF, "fault__end", "dax_pte_fault_done", "inode,vm_fault,-=" },
+				{ PROBE_FENTRY, "fault__insert", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
 				{ PROBE_TP_BTF, "fault__pmd_enter_tp", "dax_pmd_fault", "inode,vm_fault,-,-=" },
 				{ PROBE_TP_BTF, "fault__pmd_exit_tp", "dax_pmd_fault_done", "inode,vm_fault,-,-=" },
 			}, .set = PROBE_DEFAULT_ONLY },
@@ -34,9 +34,14 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.name = "entry-insert",
 		.what = "a fault puts an entry into the mapping, or dirties it",
 		.without = "no entry's state is known; DX01 and DX03 are unknown",
-		.ways = { { {
-			{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
-		} } },
+		.ways = {
+			{ {
+				{ PROBE_FENTRY, "fault__insert", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+			}, .set = PROBE_DEFAULT_ONLY },
+			{ {
+				{ PROBE_FENTRY, "entry_insert__fentry", "dax_insert_entry", "xa_state,vm_fault,iomap_iter,-,-,-" },
+			} },
+		},
 	},
 	[OBSERVED_ENTRY_DELETE] = {
 		.name = "entry-delete",
