@@ -352,6 +352,10 @@ int main(int argc, char **argv)
 	printf("mapped %d\n", ALL_FAULTS);
 	printf("entry-lock %d\n", ALL_FAULTS);
 	printf("entry-wait %d\n", WAITERS);
+	/*
+	 * Each fault's, and of writes those that allocate: of blocks that were there others than
+	 * faults are told nothing.  How often a filesystem asks itself is its own affair.
+	 */
 	printf("iomap >=%d\n", ALL_FAULTS + FILES + HOLE_WRITES);
 	printf("writepages >=%d\n", 1 + REDIRTIED);
 	printf("layout-break >=%d\n", PUNCHES);
