@@ -49,6 +49,7 @@ help:
 	@echo '  fs          refdax.ko for KDIR, or for the Debian kernel KERNEL ($(KERNEL))'
 	@echo '  tools       mkfs.refdax, fsck.refdax and refdax-debug'
 	@echo '  bench       measure what tracing costs, in instructions'
+	@echo '  verifier    how many instructions the verifier processes for each program, on each kernel'
 	@echo '  lint        static checks'
 	@echo '  unit        the tests on the host alone'
 	@echo '  fuzz        fuzz the trace reader'

@@ -198,12 +198,36 @@ static __always_inline struct lock_task *lock__task(bool create)
 	return lock__find_task(tid, create);
 }
 
-static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u64 key)
+static __always_inline __u32 lock__place(__u64 key)
 {
 	__u32 low = (__u32)key;
 
 	/* Members of an object differ in the lower bits, objects in the upper ones. */
-	return &task->seen[(low >> 3 ^ low >> 8 ^ low >> 13) & (LOCK_SEEN_SIZE - 1)];
+	return (low >> 3 ^ low >> 8 ^ low >> 13) & (LOCK_SEEN_SIZE - 1);
+}
+
+static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u64 key)
+{
+	return &task->seen[lock__place(key)];
+}
+
+/*
+ * A lock has a second place: two that a task takes in turns would else push each other
+ * out each time, and to find a class costs thousands of instructions.  With both taken,
+ * now the one gives way and now the other, so that in the end all have theirs.
+ */
+static __always_inline struct lock_seen *lock__seen_either(struct lock_task *task, __u64 key)
+{
+	__u32 low = (__u32)key, first = lock__place(key);
+	__u32 second = (first ^ ((low >> 6 ^ low >> 12 ^ low >> 18) | 1)) & (LOCK_SEEN_SIZE - 1);
+	__u64 there = task->seen[first].key;
+
+	if (there && there != key) {
+		there = task->seen[second].key;
+		if (there == key || !there || (bpf_get_prandom_u32() & 1))
+			first = second;
+	}
+	return &task->seen[first];
 }
 
 enum lock_holding { LOCK_NOT_HELD, LOCK_IS_HELD, LOCK_MAY_BE_HELD };
@@ -483,7 +507,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 		return 0;
 	key = lock__number(task, key);
 	address = lock__number(task, address);
-	seen = lock__seen(task, key);
+	seen = lock__seen_either(task, key);
 	if (seen->key != key || (seen->epoch != epoch && !lock__same_caller(ctx, task, seen, epoch))) {
 		class = lock__class(ctx, key, how >> 16 & 0xff, seen);
 		seen->caller_at = 0;
@@ -569,7 +593,7 @@ static __noinline int lock__release_slow(struct lock_task *task, __u64 address, 
 		task->overflow--;
 		return 0;
 	}
-	seen = lock__seen(task, address);
+	seen = lock__seen_either(task, address);
 	/* Not wanted, or, of a frozen filesystem, let go by whoever thaws it. */
 	if ((seen->key == address && !seen->class) || type == LOCK_PERCPU_RWSEM)
 		return 0;

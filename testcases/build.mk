@@ -100,3 +100,11 @@ check-long: setup
 
 bench: setup
 	$(Q)testcases/bench/run
+
+# verifier-update: the bounds are set anew
+.PHONY: verifier verifier-update
+verifier: setup
+	$(Q)testcases/verifier/run
+
+verifier-update: setup
+	$(Q)testcases/verifier/run --update
