@@ -7,7 +7,6 @@
 #include <sys/sysinfo.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "common/log.h"
@@ -102,7 +101,7 @@ static int owner_of(const struct probe *probe, const char *program)
 }
 
 /* The chosen way of an event does not work here: take the next one. */
-static void give_up_way(struct probe *probe, int observed, struct btf *btf,
+static void give_up_way(struct probe *probe, int observed, const struct resolver *resolver,
 			const struct probe_options *options, const char *program, int error)
 {
 	struct probe_status *status = &probe->status[observed];
@@ -110,7 +109,7 @@ static void give_up_way(struct probe *probe, int observed, struct btf *btf,
 
 	snprintf(status->reason + used, sizeof(status->reason) - used, "%sthe kernel refuses %s (%s)",
 		 used ? "; " : "", program, strerror(error));
-	status->way = resolve_way(btf, &probe_table[observed], status->way + 1, options,
+	status->way = resolve_way(resolver, &probe_table[observed], status->way + 1, options,
 				  status->reason, sizeof(status->reason));
 	log_verbose(1, "%s: %s", probe_table[observed].name, status->reason);
 }
@@ -213,7 +212,8 @@ static void drop_object(struct probe *probe)
  * Attach all that is loaded.  0, 1 if a way had to be given up and all must
  * begin again, or a negative errno.
  */
-static int attach(struct probe *probe, struct btf *btf, const struct probe_options *options)
+static int attach(struct probe *probe, const struct resolver *resolver,
+		  const struct probe_options *options)
 {
 	struct bpf_program *program;
 	struct bpf_link *link;
@@ -235,7 +235,7 @@ static int attach(struct probe *probe, struct btf *btf, const struct probe_optio
 		observed = owner_of(probe, bpf_program__name(program));
 		if (err == EPERM || observed < 0)
 			return -err;
-		give_up_way(probe, observed, btf, options, bpf_program__name(program), err);
+		give_up_way(probe, observed, resolver, options, bpf_program__name(program), err);
 		return 1;
 	}
 	return 0;
@@ -262,7 +262,7 @@ static void tell_cost(const struct probe *probe)
 }
 
 /* Load and attach once; as attach(). */
-static int try_ways(struct probe *probe, struct btf *btf,
+static int try_ways(struct probe *probe, const struct resolver *resolver,
 		    const struct probe_options *options)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "daxtrace");
@@ -284,11 +284,11 @@ static int try_ways(struct probe *probe, struct btf *btf,
 		observed = refused_program[0] ? owner_of(probe, refused_program) : -1;
 		if (err == -EPERM || observed < 0)
 			return err;
-		give_up_way(probe, observed, btf, options, refused_program, -err);
+		give_up_way(probe, observed, resolver, options, refused_program, -err);
 		return 1;
 	}
 	tell_cost(probe);
-	err = attach(probe, btf, options);
+	err = attach(probe, resolver, options);
 	return err ?: filter__fill(probe->object, options);
 }
 
@@ -340,18 +340,18 @@ static void explain(int err, char *error)
 			 "-v -v shows what the kernel's verifier says", strerror(-err));
 }
 
-static struct btf *load_btf(char *error)
+static struct resolver *open_resolver(char *error)
 {
-	struct btf *btf;
+	struct resolver *resolver;
 
 	libbpf_set_print(libbpf_message);
-	btf = btf__load_vmlinux_btf();
-	if (!btf)
+	resolver = resolver__new();
+	if (!resolver)
 		snprintf(error, ERROR_LENGTH, "cannot trace: this kernel has no BTF "
 			 "(/sys/kernel/btf/vmlinux: %s), without which its structures are unknown; "
 			 "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it",
 			 strerror(errno));
-	return btf;
+	return resolver;
 }
 
 /* Is the event not in the set that was asked for? */
@@ -360,7 +360,7 @@ static bool left_out(const struct probe_row *row, enum probe_events events)
 	return row->set == (events == PROBE_EVENTS_ALL ? PROBE_DEFAULT_ONLY : PROBE_ALL_ONLY);
 }
 
-static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COUNT],
+static void resolve_all(const struct resolver *resolver, struct probe_status status[OBSERVED_COUNT],
 			const struct probe_options *options, enum probe_locks_setting locks)
 {
 	int i;
@@ -374,7 +374,7 @@ static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COU
 			snprintf(status[i].reason, sizeof(status[i].reason), "not in --events %s",
 				 options->events == PROBE_EVENTS_ALL ? "all" : "default");
 		else
-			status[i].way = resolve_way(btf, &probe_table[i], 0, options,
+			status[i].way = resolve_way(resolver, &probe_table[i], 0, options,
 						    status[i].reason, sizeof(status[i].reason));
 	}
 }
@@ -382,27 +382,27 @@ static void resolve_all(struct btf *btf, struct probe_status status[OBSERVED_COU
 int probe__promise(struct probe_status status[OBSERVED_COUNT],
 		   const struct probe_options *options, char *error)
 {
-	struct btf *btf = load_btf(error);
+	struct resolver *resolver = open_resolver(error);
 
-	if (!btf)
+	if (!resolver)
 		return -ENOENT;
-	resolve_all(btf, status, options, LOCKS_ALL);
-	btf__free(btf);
+	resolve_all(resolver, status, options, LOCKS_ALL);
+	resolver__free(resolver);
 	return 0;
 }
 
 int probe__open(struct probe **result, const struct probe_options *options, char *error)
 {
 	struct probe *probe;
-	struct btf *btf;
+	struct resolver *resolver;
 	int err;
 
-	btf = load_btf(error);
-	if (!btf)
+	resolver = open_resolver(error);
+	if (!resolver)
 		return -ENOENT;
 	probe = calloc(1, sizeof(*probe));
 	if (!probe) {
-		btf__free(btf);
+		resolver__free(resolver);
 		explain(-ENOMEM, error);
 		return -ENOMEM;
 	}
@@ -411,14 +411,14 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	if (options->locks != LOCKS_OFF) {
 		probe->locks = probe_locks__new(options->locks);
 		if (!probe->locks) {
-			btf__free(btf);
+			resolver__free(resolver);
 			free(probe);
 			explain(-ENOMEM, error);
 			return -ENOMEM;
 		}
 	}
 	probe->events = options->events;
-	resolve_all(btf, probe->status, options, options->locks);
+	resolve_all(resolver, probe->status, options, options->locks);
 	if (!direct_map__base(&probe->direct_map)) {
 		/* Addresses that cannot be told from one another would be worse than none. */
 		probe->status[OBSERVED_FLUSH].way = -1;
@@ -427,9 +427,9 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 			 "/proc/kcore does not say where the direct map is");
 	}
 	/* Each round that does not end it gives up one way of one event. */
-	while ((err = try_ways(probe, btf, options)) == 1)
+	while ((err = try_ways(probe, resolver, options)) == 1)
 		drop_object(probe);
-	btf__free(btf);
+	resolver__free(resolver);
 	err = err ?: open_buffer(probe);
 	err = err ?: set_tracing(probe, filter__any(options) ? 2 : 1);
 	err = err ?: probe_locks__switch(probe->locks, probe->object, true);
