@@ -533,12 +533,12 @@ static __always_inline void mode__compare(struct inode *inode, struct address_sp
 				(mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
 			record__submit(record);
 		}
-	} else if (before) {
-		/* Another inode has its address, and that it was evicted went unseen. */
-		shards__forget(key);
 	}
 	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
-	/* Another CPU may remember the mode that it has again when it changes back. */
+	/*
+	 * Another CPU may remember the mode that it has again when it changes back; or an
+	 * inode that had this address before, and whose eviction went unseen.
+	 */
 	if (before)
 		shards__forget(key);
 }
