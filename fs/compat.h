@@ -531,6 +531,10 @@ static inline void refdax_layout_wait(struct inode *inode)
 	filemap_invalidate_unlock(inode->i_mapping);
 	schedule();
 	filemap_invalidate_lock(inode->i_mapping);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	/* Next dax_break_layout() deletes the entries, and what faults have made dirty meanwhile. */
+	mapping_set_error(inode->i_mapping, filemap_write_and_wait(inode->i_mapping));
+#endif
 }
 
 /*
@@ -539,7 +543,9 @@ static inline void refdax_layout_wait(struct inode *inode)
  * while waiting. Offsets in bytes, @end inclusive. 0 or -ERESTARTSYS.
  *
  * Before 6.15 each filesystem had this loop of its own: an unpinned page then
- * has a reference count of 1. Then dax_break_layout() took it over ("fs/dax: always remove DAX page-cache entries when breaking layouts").
+ * has a reference count of 1. Then dax_break_layout() took it over, which then also
+ * deletes the entries ("fs/dax: always remove DAX page-cache entries when breaking
+ * layouts"): see refdax_prepare_removal().
  */
 static inline int refdax_break_layouts(struct inode *inode, loff_t start, loff_t end)
 {

@@ -425,6 +425,48 @@ static int refdax_flush_and_invalidate(struct inode *inode, u64 first, u64 last)
 	return err;
 }
 
+/* What is dirty of an entry that lies on both sides of @edge; no entry is larger than a PMD's. */
+static int refdax_flush_edge(struct inode *inode, loff_t edge)
+{
+	if (!(edge & (PMD_SIZE - 1)))
+		return 0;
+	return filemap_write_and_wait_range(inode->i_mapping, edge, edge);
+}
+
+static int refdax_flush_edges(struct inode *inode, loff_t start, loff_t end)
+{
+	int err;
+
+	if (REFDAX_I(inode)->i_data_mode != REFDAX_MODE_DAX)
+		return 0;
+	err = refdax_flush_edge(inode, start);
+	if (!err && end != LLONG_MAX)
+		err = refdax_flush_edge(inode, end + 1);
+	return err;
+}
+
+/*
+ * Before blocks of [@start, @end] leave the file: nobody pins their pages any more, and
+ * no entry with a part outside of the range is dirty. For an entry goes as a whole, and
+ * its dirty tag with it: a huge one of which pages stay (__dax_invalidate_entry()), and
+ * since 6.15 also a page's of which bytes stay (dax_delete_mapping_range()). Nobody
+ * would flush what stays.
+ * Offsets in bytes, @end inclusive. The caller holds i_rwsem and the invalidate_lock
+ * exclusively; the latter is dropped while waiting. 0, -ERESTARTSYS, or what the
+ * writeback says. Lock order, see above: invalidate_lock > s_writepages_rwsem.
+ */
+int refdax_prepare_removal(struct inode *inode, loff_t start, loff_t end)
+{
+	int err = refdax_flush_edges(inode, start, end);
+
+	if (!err)
+		err = refdax_break_layouts(inode, start, end);
+	/* Faults may have come while that waited. */
+	if (!err)
+		err = refdax_flush_edges(inode, start, end);
+	return err;
+}
+
 /* Lock order, see above: i_rwsem > invalidate_lock. */
 ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from)
 {

@@ -25,7 +25,7 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 	if (refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_BROKEN_ONCE))
 		err = refdax_break_layouts_once(inode, start, end - 1);
 	else if (lock && !refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_NOT_BROKEN))
-		err = refdax_break_layouts(inode, start, end - 1);
+		err = refdax_prepare_removal(inode, start, end - 1);
 	if (err)
 		goto out;
 	/* Dirty data that goes may be what the size on disk was to follow. */
@@ -90,7 +90,10 @@ static int refdax_shift(struct inode *inode, int mode, loff_t start, loff_t len)
 		return -EFBIG;
 
 	filemap_invalidate_lock(mapping);
-	err = refdax_break_layouts(inode, start, LLONG_MAX);
+	/* Also before the layouts are broken: since 6.15 that deletes entries (see compat.h). */
+	err = filemap_write_and_wait_range(mapping, start, LLONG_MAX);
+	if (!err)
+		err = refdax_break_layouts(inode, start, LLONG_MAX);
 	/* From the size on disk as well, if that is behind: it is about to pass what waits. */
 	if (!err)
 		err = filemap_write_and_wait_range(mapping, min(start, REFDAX_I(inode)->i_disk_size),
@@ -173,6 +176,9 @@ long refdax_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 	bool shift = mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
 	int err;
 
+	err = refdax_writable(inode->i_sb);
+	if (err)
+		return err;
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
 		     FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		return -EOPNOTSUPP;

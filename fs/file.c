@@ -161,8 +161,9 @@ static ssize_t refdax_write_locked(struct kiocb *iocb, struct iov_iter *from,
 	ssize_t ret;
 	int err;
 
-	if (refdax_is_shut_down(inode->i_sb))
-		return -EIO;
+	err = refdax_writable(inode->i_sb);
+	if (err)
+		return err;
 	ret = generic_write_checks(iocb, from);
 	if (ret <= 0)
 		return ret;

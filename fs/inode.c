@@ -402,7 +402,7 @@ static int refdax_set_size(struct inode *inode, loff_t size)
 	}
 	filemap_invalidate_lock(mapping);
 	/* Blocks may go only when nobody does DMA to them any more. */
-	err = refdax_break_layouts(inode, min(old, size), LLONG_MAX);
+	err = refdax_prepare_removal(inode, min(old, size), LLONG_MAX);
 	if (err)
 		goto out;
 	if (size > old)

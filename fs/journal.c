@@ -178,21 +178,31 @@ int refdax_journal_destroy(struct super_block *sb)
 	return err;
 }
 
+int refdax_writable(struct super_block *sb)
+{
+	journal_t *journal = refdax_journal(sb);
+
+	if (refdax_is_shut_down(sb))
+		return -EIO;
+	if (!journal || sb_rdonly(sb) || is_journal_aborted(journal) ||
+	    test_bit(REFDAX_SB_READ_ONLY, &REFDAX_SB(sb)->s_flags))
+		return -EROFS;
+	return 0;
+}
+
 handle_t *refdax_journal_start(struct inode *inode, int credits, int revokes)
 {
 	struct super_block *sb = inode->i_sb;
-	journal_t *journal = refdax_journal(sb);
 	handle_t *handle;
 	bool nested = journal_current_handle();
+	int err;
 
 	might_sleep();
-	if (refdax_is_shut_down(sb))
-		handle = ERR_PTR(-EIO);
-	else if (!journal || sb_rdonly(sb) || is_journal_aborted(journal) ||
-		 test_bit(REFDAX_SB_READ_ONLY, &REFDAX_SB(sb)->s_flags))
-		handle = ERR_PTR(-EROFS);
+	err = refdax_writable(sb);
+	if (err)
+		handle = ERR_PTR(err);
 	else
-		handle = jbd2__journal_start(journal, credits, 0, revokes, GFP_NOFS, 0, 0);
+		handle = jbd2__journal_start(refdax_journal(sb), credits, 0, revokes, GFP_NOFS, 0, 0);
 	trace_refdax_handle_start(inode, credits, revokes, nested,
 				  IS_ERR(handle) ? PTR_ERR(handle) : 0);
 	return handle;
@@ -325,6 +335,9 @@ int refdax_journal_commit(struct super_block *sb, u32 tid)
 		if (!err)
 			err = err2;
 	}
+	/* One that an abort has thrown away is complete as well, to jbd2. */
+	if (!err && is_journal_aborted(journal))
+		err = -EIO;
 	return err;
 }
 
@@ -347,6 +360,9 @@ int refdax_journal_sync(struct super_block *sb, bool wait)
 		if (!err)
 			err = err2;
 	}
+	/* As in refdax_journal_commit(). */
+	if (!err && is_journal_aborted(journal))
+		err = -EIO;
 	return err;
 }
 

@@ -47,7 +47,10 @@ static void refdax_handle_damage(struct super_block *sb)
 		if (sb_rdonly(sb) || test_and_set_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags))
 			break;
 		refdax_msg(sb, KERN_CRIT, "damaged: read-only from now on (errors=remount-ro)");
-		sb->s_flags |= SB_RDONLY;
+		/*
+		 * Not SB_RDONLY, which is s_umount's: a thaw would think that nothing had been
+		 * frozen (d3476f3dad4a, "ext4: don't set SB_RDONLY after filesystem errors").
+		 */
 		break;
 	case REFDAX_ERRORS_PANIC:
 		panic("refdax (%s): damaged, and mounted with errors=panic\n", sb->s_id);

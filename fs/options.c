@@ -80,6 +80,8 @@ int refdax_show_options(struct seq_file *seq, struct dentry *root)
 		   refdax_errors_values[sbi->s_errors].name);
 	if (refdax_is_shut_down(root->d_sb))
 		seq_puts(seq, ",shutdown");
+	if (test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags))
+		seq_puts(seq, ",emergency_ro");
 	return 0;
 }
 
@@ -102,6 +104,10 @@ static int refdax_reconfigure(struct fs_context *fc)
 		errorf(fc, "refdax: it was shut down: unmount it");
 		return -EIO;
 	}
+	if (!ro && test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags)) {
+		errorf(fc, "refdax: damage made it read-only (errors=remount-ro): unmount it and run fsck.refdax");
+		return -EROFS;
+	}
 	err = sync_filesystem(sb);
 	/* After an abort nothing can be written, so that being read-only lacks nothing. */
 	if (ro && refdax_journal_aborted(sb))
@@ -111,10 +117,6 @@ static int refdax_reconfigure(struct fs_context *fc)
 	if (err)
 		return err;
 	if (!ro && sb_rdonly(sb)) {
-		if (test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags)) {
-			errorf(fc, "refdax: damage made it read-only (errors=remount-ro): unmount it and run fsck.refdax");
-			return -EROFS;
-		}
 		if (refdax_journal_aborted(sb)) {
 			errorf(fc, "refdax: the journal was aborted: unmount it and run fsck.refdax");
 			return -EROFS;

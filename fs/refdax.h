@@ -121,7 +121,7 @@ struct refdax_sb_info {
 };
 
 #define REFDAX_SB_DAMAGED	0	/* metadata failed a check; recorded on disk at umount */
-#define REFDAX_SB_READ_ONLY	2	/* errors=remount-ro came true: no new handles */
+#define REFDAX_SB_READ_ONLY	2	/* errors=remount-ro came true: see refdax_writable() */
 #define REFDAX_SB_SHUT_DOWN	1	/* FS_IOC_SHUTDOWN: everything is an I/O error */
 
 struct refdax_inode_info {
@@ -404,6 +404,7 @@ void refdax_fill_iomap(struct inode *inode, struct iomap *iomap, struct refdax_m
 /* i_rwsem is held: shared for reads, exclusively for writes, which have been checked. */
 ssize_t refdax_dax_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t refdax_dax_write(struct kiocb *iocb, struct iov_iter *from);
+int refdax_prepare_removal(struct inode *inode, loff_t start, loff_t end);
 
 /* One step of a big write: bounds the time that a handle stays open. */
 #define REFDAX_ALLOC_MAX	1024
@@ -569,9 +570,14 @@ u64 refdax_inode_block(struct super_block *sb, u64 ino, unsigned int *offset);
 int refdax_journal_load(struct super_block *sb);
 int refdax_journal_destroy(struct super_block *sb);
 /*
+ * 0 if something may be changed, also what needs no handle; -EROFS if the filesystem is
+ * read-only, by errors=remount-ro among others, or the journal was aborted; -EIO after
+ * FS_IOC_SHUTDOWN.
+ */
+int refdax_writable(struct super_block *sb);
+/*
  * Starts a handle, or joins the one that the task already has. An ERR_PTR on
- * failure: -EROFS if the filesystem is read-only or the journal was aborted, -EIO
- * after FS_IOC_SHUTDOWN.
+ * failure: as refdax_writable().
  */
 struct jbd2_journal_handle *refdax_journal_start(struct inode *inode, int credits, int revokes);
 int refdax_journal_stop(struct inode *inode, struct jbd2_journal_handle *handle);

@@ -65,9 +65,7 @@ static void refdax_inode_once(void *object)
 static void refdax_put_super(struct super_block *sb)
 {
 	struct refdax_sb_info *sbi = REFDAX_SB(sb);
-	/* Damage may have made it read-only while it was in use. */
-	bool writing = sbi->s_journal &&
-		       (!sb_rdonly(sb) || test_bit(REFDAX_SB_READ_ONLY, &sbi->s_flags));
+	bool writing = sbi->s_journal && !sb_rdonly(sb);
 	int err;
 
 	refdax_lab_umount(sb);
