@@ -201,13 +201,14 @@ static int refdax_iomap_begin(struct inode *inode, loff_t pos, loff_t length, un
 	if (err)
 		return err;
 	refdax_fill_iomap(inode, iomap, &map, flags);
-	refdax_bad_iomap(inode, flags, iomap);
-	/* Only damage or a bug can do this: better one task's SIGBUS than half a page mapped. */
+	/* Only damage can do this: better one task's SIGBUS than half a page mapped. */
 	if ((flags & IOMAP_FAULT) && iomap->length < PAGE_SIZE) {
 		refdax_msg(inode->i_sb, KERN_ERR, "inode %llu: a fault on page %llu got only %llu bytes mapped",
 			   (u64)inode->i_ino, logical, iomap->length);
 		return -EIO;
 	}
+	/* After that: bugs are of filesystems that do not look. */
+	refdax_bad_iomap(inode, flags, iomap);
 	return 0;
 }
 
