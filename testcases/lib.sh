@@ -8,6 +8,7 @@
 #	skip NAME: WHY
 # and what belongs to a failure, indented, before it. It ends with finish.
 
+. "$(dirname "${BASH_SOURCE[0]}")/wait.sh"
 root=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 build=$(realpath "${O:-$root/build}")
 # The tests' own, whatever is installed.

@@ -62,7 +62,7 @@ recorder=
 tracing() {
 	"$daxtrace" record --events all --locks "$2" --fs "$mount_point" -o "$1" 2>"$work/record" &
 	recorder=$!
-	if ! timeout 300 sh -c "until grep -q 'Ctrl-C ends it' '$work/record'; do sleep 0.1; done"; then
+	if ! until_says 300 "$work/record" 'Ctrl-C ends it'; then
 		show "$work/record"
 		not_ok "races: tracing" "it did not begin"
 		kill -INT $recorder

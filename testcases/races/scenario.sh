@@ -6,6 +6,7 @@
 # line each. It does the same whether the bug is on or off; what it prints differs.
 # Usage: NAME/scenario FOLDER     (a refdax, empty, with its lab)
 set -u
+. "$(dirname "${BASH_SOURCE[0]}")/../wait.sh"
 
 # shellcheck disable=SC2034 # the scenarios use them
 {
@@ -56,5 +57,5 @@ written_back() {
 
 # wait_for PATH: until there is such a file
 wait_for() {
-	timeout 300 sh -c "until [ -e '$1' ]; do sleep 0.1; done"
+	until_there 300 "$1"
 }
