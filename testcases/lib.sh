@@ -58,6 +58,18 @@ expect() {
 	fi
 }
 
+# begin TEXT OUTPUT COMMAND...: in the background, as $begun; returns when TEXT is in its standard
+# error, which goes to $work/said, or with status 1 when that does not come.
+begin() {
+	local text=$1 output=$2
+	shift 2
+	# Not what an earlier one has said.
+	: >"$work/said"
+	"$@" >"$output" 2>>"$work/said" &
+	begun=$!
+	until_says 300 "$work/said" "$text"
+}
+
 # same NAME EXPECTED GOT
 same() {
 	if [ "$2" = "$3" ]; then

@@ -60,10 +60,12 @@ recorder=
 
 # tracing TRACE LOCKS: begin, and return when all is attached
 tracing() {
-	"$daxtrace" record --events all --locks "$2" --fs "$mount_point" -o "$1" 2>"$work/record" &
-	recorder=$!
-	if ! until_says 300 "$work/record" 'Ctrl-C ends it'; then
-		show "$work/record"
+	local status=0
+	begin 'Ctrl-C ends it' /dev/null "$daxtrace" record --events all --locks "$2" --fs "$mount_point" \
+		-o "$1" || status=$?
+	recorder=$begun
+	if [ $status != 0 ]; then
+		show "$work/said"
 		not_ok "races: tracing" "it did not begin"
 		kill -INT $recorder
 		finish

@@ -45,7 +45,10 @@ fi
 # by the kernel's own tracepoint.
 instance=/sys/kernel/tracing/instances/scenario
 watch_writeback() {
-	mkdir -p "$instance" && echo 0 >"$instance/options/record-cmd"
+	# Else each begin and end patches the scheduler's code. An instance has no such option: it
+	# inherits this one when it is made.
+	echo 0 >/sys/kernel/tracing/options/record-cmd
+	mkdir -p "$instance"
 	echo >"$instance/trace"
 	echo 1 >"$instance/events/fs_dax/dax_writeback_one/enable"
 }
