@@ -54,7 +54,12 @@ static bool bitmap_fits(struct fsck *f, const struct refdax_super *super, uint32
 	return true;
 }
 
-/* How many of the bitmaps of the first and the last group fit the layout. */
+/*
+ * How well the bitmaps of the first and the last group fit the layout. What a larger filesystem
+ * of earlier may have left whole is its last group: it never weighs more than the first.
+ */
+#define SCORE_FIRST_GROUP	3
+
 static int layout_score(struct fsck *f, const struct refdax_super *super)
 {
 	uint32_t groups[2] = { 0, le32toh(super->s_groups) - 1 };
@@ -64,9 +69,10 @@ static int layout_score(struct fsck *f, const struct refdax_super *super)
 	geometry_init(&g, super);
 	for (i = 0; i < (groups[1] ? 2 : 1); i++) {
 		uint64_t meta = group_meta(&g, groups[i]);
+		int fits = bitmap_fits(f, super, REFDAX_MAGIC_BLOCKS, meta, group_end(&g, groups[i])) +
+			   bitmap_fits(f, super, REFDAX_MAGIC_INODES, meta + 1, g.inodes_per_group);
 
-		score += bitmap_fits(f, super, REFDAX_MAGIC_BLOCKS, meta, group_end(&g, groups[i]));
-		score += bitmap_fits(f, super, REFDAX_MAGIC_INODES, meta + 1, g.inodes_per_group);
+		score += i ? fits : fits * SCORE_FIRST_GROUP;
 	}
 	return score;
 }
@@ -116,7 +122,7 @@ static bool find_backup(struct fsck *f, struct refdax_super *super)
 		if (refdax_group_has_backup(group, REFDAX_BLOCKS_PER_GROUP))
 			consider(f, &s, (group + 1) * REFDAX_BLOCKS_PER_GROUP - 1);
 	block = groups ? REFDAX_BLOCKS_PER_GROUP - 1 : f->device_blocks;
-	while (s.score < 1 && block && --block > REFDAX_MIN_JOURNAL)
+	while (s.score < SCORE_FIRST_GROUP && block && --block > REFDAX_MIN_JOURNAL)
 		consider(f, &s, block);
 	if (s.score < 1)
 		/* Nothing says that it is not what an earlier mkfs.refdax left. */
