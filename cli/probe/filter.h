@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which inodes the programs follow: see filter__passes() in bpf/daxtrace.bpf.h. */
+/* Which inodes the programs follow: see filter__passes() in bpf/follow.bpf.h. */
 #ifndef DAXTRACE_PROBE_FILTER_H
 #define DAXTRACE_PROBE_FILTER_H
 
