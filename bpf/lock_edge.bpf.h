@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How an edge becomes known: one lock is held while another is taken, for the first
+ * time.  Part of lock.bpf.c.
+ */
+#ifndef DAXTRACE_LOCK_EDGE_BPF_H
+#define DAXTRACE_LOCK_EDGE_BPF_H
+
+/*
+ * The map has one place for a stack, by its hash: where another is there, look at
+ * it without its newest frame, which is a function of ours, and so at another place.
+ */
+static __always_inline __s32 lock__stack_here(void *ctx)
+{
+	__s32 id = bpf_get_stackid(ctx, &stacks, 0);
+
+	return id == -EEXIST ? bpf_get_stackid(ctx, &stacks, 1) : id;
+}
+
+enum edge_state {
+	EDGE_IS_KNOWN,
+	EDGE_IS_NONE,		/* the first is no longer held */
+	EDGE_IS_UNSURE,		/* to be asked for again */
+};
+
+/*
+ * One edge, from the lock at this place to class: tell of it if it is not known.
+ * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  Returns enum edge_state.
+ */
+static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __u32 class,
+				 __u32 how)
+{
+	struct event_lock_edge *record;
+	struct lock_edge_key key = {};
+	struct lock_held *held;
+	struct lock_seen *seen;
+	__u8 holding, *told;
+
+	if (!task || at >= LOCK_HELD_MAX)
+		return 0;
+	held = &task->held[at];
+	key.from = held->class;
+	key.to = class;
+	key.from_mode = held->mode;
+	key.to_mode = LOCK_MODE(how);
+	key.flags = how >> 24;
+	told = bpf_map_lookup_elem(&lock_edges, &key);
+	if (told && *told == LOCK_IS_HELD)
+		return EDGE_IS_KNOWN;
+	holding = lock__is_held(held, bpf_get_current_task_btf());
+	if (holding == LOCK_NOT_HELD) {
+		lock_lost(&lock_stale);
+		return EDGE_IS_NONE;
+	}
+	if (told && holding == LOCK_MAY_BE_HELD)
+		return EDGE_IS_UNSURE;
+	if (bpf_map_update_elem(&lock_edges, &key, &holding, told ? BPF_EXIST : BPF_NOEXIST)) {
+		/* Told of by another task just now, or there is no room. */
+		if (!bpf_map_lookup_elem(&lock_edges, &key))
+			lock_lost(&lock_room);
+		return EDGE_IS_KNOWN;
+	}
+	task__announce();
+	record = record__reserve(sizeof(*record), EVENT_LOCK_EDGE);
+	if (!record) {
+		bpf_map_delete_elem(&lock_edges, &key);
+		return EDGE_IS_KNOWN;
+	}
+	record->from = key.from;
+	record->to = key.to;
+	record->from_mode = key.from_mode;
+	record->to_mode = key.to_mode;
+	record->flags = key.flags | (held->trylock ? LOCK_EDGE_FROM_TRYLOCK : 0) |
+			(holding == LOCK_MAY_BE_HELD ? LOCK_EDGE_UNSURE : 0);
+	record->depth = task->depth;
+	record->from_stack = -1;
+	record->reserved = 0;
+	seen = &task->seen[held->seen & (LOCK_SEEN_SIZE - 1)];
+	if (seen->class == held->class) {
+		record->from_stack = seen->stack;
+		if (seen->frame != held->frame)
+			record->flags |= LOCK_EDGE_FROM_EARLIER;
+	}
+	record->to_stack = lock__stack_here(ctx);
+	record__submit(record);
+	return holding == LOCK_IS_HELD ? EDGE_IS_KNOWN : EDGE_IS_UNSURE;
+}
+
+/* What is waited for, on its way through the locks that are held. */
+struct lock_waiting {
+	void *ctx;
+	struct lock_task *task;
+	__u64 address;
+	__u32 class, how;
+	__u32 depth;
+	__u32 connected;	/* those below have an edge to one that has one */
+	__u32 unsure;		/* an edge is not certain yet */
+};
+
+/* The next older one.  1: that is all. */
+static long lock__wait_one(__u32 i, void *context)
+{
+	struct lock_waiting *waiting = context;
+	struct lock_task *task = waiting->task;
+	__u32 at = waiting->depth - 1 - i, how = waiting->how;
+	struct lock_held *held;
+	bool same;
+
+	if (at >= LOCK_HELD_MAX)
+		return 1;
+	held = &task->held[at];
+	same = held->address == waiting->address;
+	if (how & LOCK_IN_HANDLE ? held->type != LOCK_HANDLE : waiting->connected && !same)
+		return 0;
+	if (same && how & LOCK_GOT &&
+	    (held->mode == LOCK_MODE_WRITE || LOCK_MODE(how) == LOCK_MODE_WRITE)) {
+		/* Its release was not seen. Its owner would not tell: the task has it again. */
+		lock_lost(&lock_stale);
+		lock__remove(task, at);
+		return 0;
+	}
+	if (same)
+		how |= LOCK_EDGE_SAME << 24;
+	switch (lock__edge(waiting->ctx, task, at, waiting->class, how)) {
+	case EDGE_IS_NONE:
+		lock__remove(task, at);
+		break;
+	case EDGE_IS_UNSURE:
+		waiting->unsure = true;
+		break;
+	default:
+		if (!same && !held->trylock)
+			waiting->connected = true;
+	}
+	return 0;
+}
+
+/*
+ * What is waited for while locks are held.  From the newest down to the first
+ * that was itself waited for: those below have an edge to it, and so to this one
+ * (check_prevs_add() of lockdep).  bpf_loop(), since the verifier would follow
+ * each way through each round of a loop.  1: an edge is not certain yet.
+ */
+static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 address, __u32 class,
+				 __u32 how)
+{
+	struct lock_waiting waiting = {
+		.ctx = ctx, .task = task, .address = address, .class = class, .how = how,
+	};
+
+	if (!task)
+		return 0;
+	waiting.depth = task->depth;
+	bpf_loop(LOCK_HELD_MAX, lock__wait_one, &waiting, 0);
+	return waiting.unsure;
+}
+
+#endif /* DAXTRACE_LOCK_EDGE_BPF_H */

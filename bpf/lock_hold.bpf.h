@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking a lock and letting it go.  Part of lock.bpf.c.
+ */
+#ifndef DAXTRACE_LOCK_HOLD_BPF_H
+#define DAXTRACE_LOCK_HOLD_BPF_H
+
+/*
+ * To the verifier an argument is a pointer, with which it allows next to no
+ * arithmetic; what comes from memory is a number.
+ */
+static __always_inline __u64 lock__number(struct lock_task *task, __u64 pointer)
+{
+	*(volatile __u64 *)&task->number = pointer;
+	return *(volatile __u64 *)&task->number;
+}
+
+/* Where a lock is taken: of each class the first few times. */
+static __always_inline __s32 lock__stack(void *ctx, __u32 class)
+{
+	struct lock_count *count = bpf_map_lookup_elem(&lock_counts, &class);
+
+	if (!count || count->stacks >= LOCK_STACKS)
+		return -1;
+	count->stacks++;
+	return lock__stack_here(ctx);
+}
+
+static __always_inline void lock__push(void *ctx, struct lock_task *task, struct lock_seen *seen,
+				       __u64 address, __u32 how)
+{
+	__u32 depth = task->depth, type = how >> 16 & 0xff;
+	struct lock_held *held = &task->held[depth & (LOCK_HELD_MAX - 1)];
+
+	held->address = address;
+	held->chain = task->chain;
+	held->class = seen->class;
+	held->frame = (__u32)(__u64)ctx;
+	held->mode = LOCK_MODE(how);
+	held->trylock = !!(how & LOCK_TRY);
+	held->type = type;
+	held->seen = seen - task->seen;
+	held->taking = task->takings++;
+	task->chain = lock__chain(task->chain, seen->class, LOCK_MODE(how), !!(how & LOCK_TRY));
+	task->depth = depth + 1;
+	if (type == LOCK_HANDLE)
+		task->handles++;
+	seen->count++;
+	if (depth > seen->depth)
+		seen->depth = depth;
+}
+
+/* Is the class, which the caller is part of, still that of the last time? */
+static __always_inline bool lock__same_caller(void *ctx, struct lock_task *task,
+					      struct lock_seen *seen, __u32 epoch)
+{
+	return seen->caller_at && seen->epoch == epoch - 1 && lock_remember &&
+	       lock__read(lock__number(task, (__u64)ctx) + seen->caller_at) == seen->caller;
+}
+
+/* A lock that the task has not seen, or not under what it holds now. */
+static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u64 address,
+					 __u64 key, __u32 how)
+{
+	__u32 class, epoch = lock_epoch;
+	struct lock_seen *seen;
+	int unsure = 0;
+
+	if (!task)
+		return 0;
+	key = lock__number(task, key);
+	address = lock__number(task, address);
+	seen = lock__seen_either(task, key);
+	if (seen->key != key || (seen->epoch != epoch && !lock__same_caller(ctx, task, seen, epoch))) {
+		class = lock__class(ctx, key, how >> 16 & 0xff, seen);
+		seen->caller_at = 0;
+		if (seen->caller)
+			seen->caller_at = lock__find_caller(lock__number(task, (__u64)ctx),
+							    seen->caller);
+		/* Where the class is not the memory's alone, it is asked for each time. */
+		if ((class & LOCK_CLASS_PASSING) || !lock_remember)
+			epoch--;
+		class &= ~LOCK_CLASS_PASSING;
+		if (seen->key != key || seen->class != class) {
+			lock__flush(seen);
+			seen->key = key;
+			seen->class = class;
+			seen->depth = 0;
+			seen->count = 0;
+			seen->frame = (__u32)(__u64)ctx;
+			seen->stack = class ? lock__stack(ctx, class) : -1;
+		}
+		seen->epoch = epoch;
+		seen->chain[0] = 0;
+		seen->chain[1] = 0;
+	}
+	class = seen->class;
+	if (!class)
+		return 0;
+	if (!(how & LOCK_TRY) && task->depth && seen->chain[how & 1] != task->chain)
+		unsure = lock__wait(ctx, task, address, class, how);
+	if (how & LOCK_MOMENT)
+		return 0;
+	if (task->depth >= LOCK_HELD_MAX) {
+		task->overflow++;
+		lock_lost(&lock_overflow);
+		return 0;
+	}
+	if (!(how & LOCK_TRY) && !unsure)
+		seen->chain[how & 1] = task->chain;
+	lock__push(ctx, task, seen, address, how);
+	return 0;
+}
+
+/*
+ * A lock is waited for, or with LOCK_TRY was got.  key: as lock__class() has it.
+ * The common case, inline: known lock, known locks held.
+ */
+static __always_inline void lock__acquire(void *ctx, __u64 address, __u64 key, __u32 type,
+					  __u32 how)
+{
+	struct lock_task *task = lock__task(true);
+	struct lock_seen *seen;
+
+	if (!task)
+		return;
+	how |= type << 16;
+	seen = lock__seen(task, key);
+	if (seen->key != key || seen->epoch != lock_epoch || task->depth >= LOCK_HELD_MAX ||
+	    (!(how & LOCK_TRY) && seen->chain[how & 1] != task->chain)) {
+		lock__acquire_slow(ctx, task, address, key, how);
+		return;
+	}
+	if (seen->class && !(how & LOCK_MOMENT))
+		lock__push(ctx, task, seen, address, how);
+}
+
+static __noinline int lock__release_slow(struct lock_task *task, __u64 address, __u32 type)
+{
+	struct lock_seen *seen;
+	__u32 i, at, depth;
+
+	if (!task)
+		return 0;
+	depth = task->depth;
+	for (i = 0; i < LOCK_HELD_MAX; i++) {
+		at = depth - 1 - i;
+		if (at >= LOCK_HELD_MAX)
+			break;
+		if (task->held[at].address != address)
+			continue;
+		lock__remove(task, at);
+		return 0;
+	}
+	if (task->overflow) {
+		task->overflow--;
+		return 0;
+	}
+	seen = lock__seen_either(task, address);
+	/* Not wanted, or, of a frozen filesystem, let go by whoever thaws it. */
+	if ((seen->key == address && !seen->class) || type == LOCK_PERCPU_RWSEM)
+		return 0;
+	lock_lost(&lock_unseen);
+	return 0;
+}
+
+static __always_inline void lock__release(__u64 address, __u32 type)
+{
+	struct lock_task *task = lock__task(false);
+	struct lock_held *held;
+	__u32 at;
+
+	if (!task) {
+		if (lock_generation && !lock_dax_only && type != LOCK_PERCPU_RWSEM)
+			lock_lost(&lock_unseen);
+		return;
+	}
+	at = task->depth - 1;
+	if (at < LOCK_HELD_MAX) {
+		held = &task->held[at];
+		if (held->address == address) {
+			task->chain = held->chain;
+			task->depth = at;
+			if (type == LOCK_HANDLE)
+				task->handles--;
+			return;
+		}
+	}
+	lock__release_slow(task, address, type);
+}
+
+#define LOCK_ACQUIRE(lock, type, how) lock__acquire(ctx, (__u64)(lock), (__u64)(lock), type, how)
+
+#endif /* DAXTRACE_LOCK_HOLD_BPF_H */
