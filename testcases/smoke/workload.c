@@ -5,9 +5,10 @@
  * Prints "NAME COUNT" for each, by what it asked of the kernel: it does not
  * look at how the kernel did it.
  *
- * Usage: smoke FOLDER CONTROL
+ * Usage: smoke FOLDER [CONTROL]
  * FOLDER is on the filesystem; CONTROL is the file of the module daxtrace_behind,
- * which holds an entry's lock so that others wait for it, and changes S_DAX.
+ * which holds an entry's lock so that others wait for it, and changes S_DAX. Without
+ * it none of that is done, and nothing printed.
  */
 #include <errno.h>
 #include <fcntl.h>
