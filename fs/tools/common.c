@@ -87,6 +87,15 @@ void jbd2_init_super(struct jbd2_super *super, uint32_t blocks, const uint8_t uu
 	super->s_nr_users = htobe32(1);
 }
 
+bool jbd2_super_is_of(const void *block, const uint8_t uuid[16])
+{
+	const struct jbd2_super *super = block;
+
+	return super->h_magic == htobe32(JBD2_MAGIC) &&
+	       super->s_checksum == jbd2_super_crc(super) &&
+	       !memcmp(super->s_uuid, uuid, sizeof(super->s_uuid));
+}
+
 void fail(int status, const char *fmt, ...)
 {
 	va_list args;

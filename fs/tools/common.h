@@ -60,6 +60,8 @@ REFDAX_SIZE_ASSERT(struct jbd2_super, 1024);
 uint32_t jbd2_super_crc(const struct jbd2_super *super);
 /* The superblock of an empty journal of so many blocks. @super is zero; its checksum is left out. */
 void jbd2_init_super(struct jbd2_super *super, uint32_t blocks, const uint8_t uuid[16]);
+/* Whether this block, the journal's first one, is a superblock of the filesystem @uuid. */
+bool jbd2_super_is_of(const void *block, const uint8_t uuid[16]);
 
 /* Each program defines it. */
 struct program {

@@ -60,27 +60,41 @@ static bool try_super(struct device *d, uint64_t block)
 	       !super_layout_problem(super) && le64toh(super->s_header.h_block) == block;
 }
 
+static bool journal_is_ours(struct device *d)
+{
+	uint8_t journal[REFDAX_BLOCK_SIZE];
+
+	return pread(d->fd, journal, sizeof(journal), REFDAX_JOURNAL_BLOCK * REFDAX_BLOCK_SIZE) ==
+	       sizeof(journal) && jbd2_super_is_of(journal, d->super.s_uuid);
+}
+
+static bool find_backup(struct device *d, bool of_journal)
+{
+	uint64_t block = d->blocks < REFDAX_BLOCKS_PER_GROUP ? d->blocks : REFDAX_BLOCKS_PER_GROUP;
+
+	while (block && --block > REFDAX_MIN_JOURNAL) {
+		if (!try_super(d, block) ||
+		    le32toh(d->super.s_header.h_crc) != refdax_block_crc(0, &d->super) ||
+		    (of_journal && !journal_is_ours(d)))
+			continue;
+		d->super_block = block;
+		fprintf(stderr, PROG ": %s: the superblock is damaged; its backup in block %" PRIu64 " is used\n",
+			d->path, block);
+		d->damaged = true;
+		return true;
+	}
+	return false;
+}
+
 /* The superblock, or else a backup: where those are, fsck_super.c says. */
 static bool find_super(struct device *d)
 {
-	uint64_t block;
-
 	if (try_super(d, REFDAX_SUPER_BLOCK)) {
 		d->super_block = REFDAX_SUPER_BLOCK;
 		return true;
 	}
-	block = d->blocks < REFDAX_BLOCKS_PER_GROUP ? d->blocks : REFDAX_BLOCKS_PER_GROUP;
-	while (block && --block > REFDAX_MIN_JOURNAL) {
-		if (try_super(d, block) &&
-		    le32toh(d->super.s_header.h_crc) == refdax_block_crc(0, &d->super)) {
-			d->super_block = block;
-			fprintf(stderr, PROG ": %s: the superblock is damaged; its backup in block %" PRIu64 " is used\n",
-				d->path, block);
-			d->damaged = true;
-			return true;
-		}
-	}
-	return false;
+	/* The filesystem's that the journal is of, rather than one of earlier. */
+	return find_backup(d, true) || find_backup(d, false);
 }
 
 void open_device(struct device *d, const char *path, uint64_t super_block)

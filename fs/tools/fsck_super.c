@@ -55,18 +55,24 @@ static bool bitmap_fits(struct fsck *f, const struct refdax_super *super, uint32
 }
 
 /*
- * How well the bitmaps of the first and the last group fit the layout. What a larger filesystem
- * of earlier may have left whole is its last group: it never weighs more than the first.
+ * How well the layout fits the journal's superblock and the bitmaps of the first and the last
+ * group. A larger filesystem of earlier may have left its last group whole, and the
+ * bitmaps of its first one, behind a longer journal; but the journal's superblock is
+ * always in the same block.
  */
 #define SCORE_FIRST_GROUP	3
+#define SCORE_JOURNAL		9
 
 static int layout_score(struct fsck *f, const struct refdax_super *super)
 {
 	uint32_t groups[2] = { 0, le32toh(super->s_groups) - 1 };
+	uint8_t journal[REFDAX_BLOCK_SIZE];
 	struct geometry g;
 	int i, score = 0;
 
 	geometry_init(&g, super);
+	if (read_block(f, REFDAX_JOURNAL_BLOCK, journal) && jbd2_super_is_of(journal, super->s_uuid))
+		score = SCORE_JOURNAL;
 	for (i = 0; i < (groups[1] ? 2 : 1); i++) {
 		uint64_t meta = group_meta(&g, groups[i]);
 		int fits = bitmap_fits(f, super, REFDAX_MAGIC_BLOCKS, meta, group_end(&g, groups[i])) +
@@ -122,7 +128,7 @@ static bool find_backup(struct fsck *f, struct refdax_super *super)
 		if (refdax_group_has_backup(group, REFDAX_BLOCKS_PER_GROUP))
 			consider(f, &s, (group + 1) * REFDAX_BLOCKS_PER_GROUP - 1);
 	block = groups ? REFDAX_BLOCKS_PER_GROUP - 1 : f->device_blocks;
-	while (s.score < SCORE_FIRST_GROUP && block && --block > REFDAX_MIN_JOURNAL)
+	while (s.score < SCORE_JOURNAL && block && --block > REFDAX_MIN_JOURNAL)
 		consider(f, &s, block);
 	if (s.score < 1)
 		/* Nothing says that it is not what an earlier mkfs.refdax left. */
