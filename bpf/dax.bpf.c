@@ -279,32 +279,16 @@ static __noinline int fault__insert_old_mode(struct inode *inode, struct vm_faul
 
 /*
  * For the default events: the same without what the other events are told by.  This
- * and fault__end() are what they cost a fault, and so are short.  An inode that the
- * CPU remembers has been found wanted; whether it still is in DAX mode, announce()
- * asks here.
+ * and fault__end() are what they cost a fault, and so are short: arguments are read
+ * where they are needed, not kept on the stack, and what is rare is out of line.
  */
-SEC("fentry/dax_insert_entry")
-int BPF_PROG(fault__insert, struct xa_state *xas, struct vm_fault *vmf, struct iomap_iter *iter)
+static __always_inline void fault__insert_fill(struct record_insert *record,
+					       unsigned long long *ctx)
 {
-	__u64 task = bpf_get_current_pid_tgid();
-	struct shard *shard = shard__this();
-	struct inode *inode = iter->inode;
-	struct record_insert *record;
+	struct iomap_iter *iter = (void *)ctx[2];
+	struct vm_fault *vmf = (void *)ctx[1];
+	struct xa_state *xas = (void *)ctx[0];
 
-	if (!tracing || !shard)
-		return 0;
-	if (shard->task != task || shard->inode != (__u64)inode ||
-	    shard->operations != (__u64)inode->i_data.a_ops || !(inode->i_flags & S_DAX)) {
-		if (!inode__wanted(inode)) {
-			fault__insert_old_mode(inode, vmf);
-			return 0;
-		}
-		announce_all(inode, shard);
-	}
-	record = record__reserve_by(shard, sizeof(*record), EVENT_ENTRY_INSERT, task);
-	if (!record)
-		return 0;
-	inode_id__tell(&record->inode, inode, shard);
 	record->index = xas->xa_index;
 	record->pfn = ctx[4];
 	record->flags = ctx[5];
@@ -314,6 +298,59 @@ int BPF_PROG(fault__insert, struct xa_state *xas, struct vm_fault *vmf, struct i
 		record->synchronous = 1;
 	record->length_or_address = vmf->address;
 	record__submit(record);
+}
+
+/* This CPU does not remember the inode, or its mode was another. */
+static __noinline int fault__insert_anew(unsigned long long *ctx)
+{
+	struct iomap_iter *iter = (void *)ctx[2];
+	struct inode *inode = iter->inode;
+	struct record_insert *record;
+
+	if (!inode__wanted(inode)) {
+		fault__insert_old_mode(inode, (void *)ctx[1]);
+		return 0;
+	}
+	announce_all(inode, shard__this());
+	record = record__reserve_for(inode, sizeof(*record), EVENT_ENTRY_INSERT);
+	if (record)
+		fault__insert_fill(record, ctx);
+	return 0;
+}
+
+/*
+ * An inode that the CPU remembers has been found wanted, and the reader knows its
+ * address; whether it still is in DAX mode, announce() asks here.
+ */
+SEC("fentry/dax_insert_entry")
+int fault__insert(unsigned long long *ctx)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct shard *shard = shard__this();
+	struct record_insert *record;
+	struct iomap_iter *iter;
+	struct inode *inode;
+
+	if (!tracing || !shard)
+		return 0;
+	iter = (void *)ctx[2];
+	inode = iter->inode;
+	if (shard->task != task || shard->inode != (__u64)inode ||
+	    shard->operations != (__u64)inode->i_data.a_ops || !(inode->i_flags & S_DAX)) {
+		fault__insert_anew(ctx);
+		return 0;
+	}
+	record = record__reserve_by(shard, sizeof(*record), EVENT_ENTRY_INSERT, task);
+	if (!record)
+		return 0;
+	record->inode.ino = (__u64)inode;
+	fault__insert_fill(record, ctx);
+	return 0;
+}
+
+static __noinline int fault__end_otherwise(unsigned long long *ctx)
+{
+	fault__exit((void *)ctx[0], (void *)ctx[1], (__u32)ctx[2], FALLBACK_NONE);
 	return 0;
 }
 
@@ -322,22 +359,22 @@ int BPF_PROG(fault__insert, struct xa_state *xas, struct vm_fault *vmf, struct i
  * the fault began before that.
  */
 SEC("tp_btf/dax_pte_fault_done")
-int BPF_PROG(fault__end, struct inode *inode, struct vm_fault *vmf, int result)
+int fault__end(unsigned long long *ctx)
 {
 	struct shard *shard = shard__this();
 	struct record_fault_exit *record;
 
 	if (!tracing || !shard)
 		return 0;
-	if (shard->inode != (__u64)inode || !(result & VM_FAULT_NOPAGE)) {
-		fault__exit(inode, vmf, (__u32)result, FALLBACK_NONE);
+	if (shard->inode != ctx[0] || !(ctx[2] & VM_FAULT_NOPAGE)) {
+		fault__end_otherwise(ctx);
 		return 0;
 	}
 	record = record__reserve_in(shard, sizeof(*record), EVENT_EXIT);
 	if (!record)
 		return 0;
-	record->exit.inode.ino = (__u64)inode;
-	record->exit.result = (__u32)result;
+	record->exit.inode.ino = ctx[0];
+	record->exit.result = (__u32)ctx[2];
 	record->exit.operation = OPERATION_FAULT;
 	record__submit(record);
 	return 0;
@@ -369,6 +406,10 @@ int BPF_PROG(entry_dirty__tp, struct inode *inode, struct vm_fault *vmf, int res
  * (grab_mapping_entry() breaks up a huge entry of a hole by the same call, and
  * dax_insert_entry() replaces one; those are not inside of the two.)
  */
+/* task_state.deleting */
+#define DELETING	1
+#define DELETE_TOLD	2	/* and of an entry it has been told */
+
 static __always_inline void entry_delete__begin(struct address_space *mapping, __u64 index)
 {
 	struct inode *inode = mapping->host;
@@ -384,18 +425,26 @@ static __always_inline void entry_delete__begin(struct address_space *mapping, _
 	state->index = index;
 	if (!state->deleting)
 		__sync_fetch_and_add(&deleters, 1);
-	state->deleting = 1;
+	state->deleting = DELETING;
 }
 
-static __always_inline void entry_delete__end(void)
+/* deleted: an entry, for certain. */
+static __always_inline void entry_delete__end(bool deleted)
 {
 	struct task_state *state;
+	struct shard *shard;
 
 	if (!deleters)
 		return;
 	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state || !state->deleting)
 		return;
+	/* A kprobe's program is skipped, uncounted, where bpf(2) has been preempted. */
+	if (deleted && state->deleting != DELETE_TOLD) {
+		shard = shard__this();
+		if (shard)
+			record__drop(shard, EVENT_ENTRY_DELETE);
+	}
 	state->deleting = 0;
 	__sync_fetch_and_add(&deleters, -1);
 }
@@ -407,12 +456,11 @@ static __always_inline void entry_delete__now(__u64 entry)
 	struct task_state *state;
 	__u64 value = entry >> 1;	/* xa_to_value() */
 
-	/* Mostly dax_insert_entry() calls, in each first fault of a page. */
-	if (!deleters)
-		return;
 	state = task__state(EVENT_ENTRY_DELETE);
 	if (!state || !state->deleting)
 		return;
+	/* If there is no room for it, that is a loss which has been counted. */
+	state->deleting = DELETE_TOLD;
 	record = record__reserve(sizeof(*record), EVENT_ENTRY_DELETE);
 	if (!record)
 		return;
@@ -435,7 +483,7 @@ SEC("fexit/__dax_invalidate_entry")
 int BPF_PROG(entry_delete__exit, struct address_space *mapping, unsigned long index, bool trunc,
 	     int result)
 {
-	entry_delete__end();
+	entry_delete__end(result);
 	return 0;
 }
 
@@ -449,7 +497,7 @@ int BPF_PROG(entry_delete_range__enter, struct address_space *mapping)
 SEC("fexit/dax_delete_mapping_range")
 int BPF_PROG(entry_delete_range__exit, struct address_space *mapping)
 {
-	entry_delete__end();
+	entry_delete__end(false);
 	return 0;
 }
 
@@ -465,10 +513,31 @@ int BPF_PROG(entry_delete_range__one, struct xa_state *xas)
 	return 0;
 }
 
+/*
+ * In front of the calls of it in those functions, and nowhere else: user space finds
+ * them (cli/probe/calls.c).  Each first fault of a page calls it as well, which costs
+ * 150 instructions wherever a program is attached to it itself.
+ */
+SEC("kprobe")
+int BPF_KPROBE(entry_delete__call, void *entry)
+{
+	if (deleters)
+		entry_delete__now((__u64)entry);
+	return 0;
+}
+
+/* Out of line: mostly faults come by, and need no more of the stack for it. */
+static __noinline int entry_delete__if_deleting(void *entry)
+{
+	entry_delete__now((__u64)entry);
+	return 0;
+}
+
 SEC("fentry/dax_disassociate_entry")
 int BPF_PROG(entry_delete__fentry, void *entry)
 {
-	entry_delete__now((__u64)entry);
+	if (deleters)
+		entry_delete__if_deleting(entry);
 	return 0;
 }
 
@@ -476,6 +545,7 @@ int BPF_PROG(entry_delete__fentry, void *entry)
 SEC("kprobe/dax_disassociate_entry.isra.0")
 int BPF_KPROBE(entry_delete__kprobe, void *entry)
 {
-	entry_delete__now((__u64)entry);
+	if (deleters)
+		entry_delete__if_deleting(entry);
 	return 0;
 }

@@ -58,7 +58,7 @@ struct task_state {
 	__u32 announced;	/* EVENT_TASK is in a buffer */
 	__u32 syncs;		/* functions of a sync that it is inside of */
 	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
-	__u32 deleting;		/* inside a function that deletes entries */
+	__u32 deleting;		/* inside a function that deletes entries: DELETING, DELETE_TOLD */
 	__u32 writeback;	/* inside the writeback of an inode that is wanted: IN_* of persist.bpf.c */
 	__u32 reserved;		/* 0 */
 	__u64 writing;		/* inode of its last write(2) that may not have ended */

@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "probe/buffer.h"
+#include "probe/calls.h"
 #include "probe/directmap.h"
 #include "probe/expand.h"
 #include "probe/filter.h"
@@ -19,6 +20,7 @@
 #include "probe/object.h"
 #include "probe/probe.h"
 #include "probe/resolve.h"
+#include "bpf/code.bpf.h"	/* the skeleton names its structure */
 #include "daxtrace.skel.h"
 
 /* The buffers in all unless an option says otherwise: 1/256 of memory, within. */
@@ -152,6 +154,7 @@ static int set_programs(struct probe *probe, const struct probe_options *options
 		}
 	}
 	err = filter__set_programs(probe->object, options);
+	err = err ?: calls__set_programs(probe->object);
 	return err ?: modules__await(probe->object, awaited_events(probe));
 }
 
@@ -208,6 +211,22 @@ static void drop_object(struct probe *probe)
 	probe->object = NULL;
 }
 
+/* The row's entry for a program that is attached where its target is called, or NULL. */
+static const struct probe_program *called_program(const struct probe *probe, const char *name)
+{
+	int observed = owner_of(probe, name), i;
+	const struct probe_way *way;
+
+	if (observed < 0)
+		return NULL;
+	way = way_of(probe, observed);
+	for (i = 0; i < PROBE_MAX_PROGRAMS && way->programs[i].program; i++)
+		if (way->programs[i].mechanism == PROBE_CALL &&
+		    !strcmp(way->programs[i].program, name))
+			return &way->programs[i];
+	return NULL;
+}
+
 /*
  * Attach all that is loaded.  0, 1 if a way had to be given up and all must
  * begin again, or a negative errno.
@@ -215,15 +234,29 @@ static void drop_object(struct probe *probe)
 static int attach(struct probe *probe, const struct resolver *resolver,
 		  const struct probe_options *options)
 {
+	const struct probe_program *called;
 	struct bpf_program *program;
 	struct bpf_link *link;
-	int observed, err;
+	int observed, count, err;
 
 	bpf_object__for_each_program(program, probe->object) {
 		if (!bpf_program__autoload(program) ||
 		    bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
 			continue;
-		link = bpf_program__attach(program);
+		called = called_program(probe, bpf_program__name(program));
+		if (called) {
+			count = calls__attach(probe->object, program, called,
+					      probe->links + probe->link_count,
+					      MAX_LINKS - probe->link_count);
+			if (count > 0) {
+				probe->link_count += count;
+				continue;
+			}
+			link = NULL;
+			errno = -count;
+		} else {
+			link = bpf_program__attach(program);
+		}
 		if (link) {
 			if (probe->locks && probe_locks__owns(program))
 				probe_locks__add_link(probe->locks, program, link);

@@ -196,10 +196,14 @@ static bool arguments_agree(const struct btf *btf, const struct btf_type *protot
 	return *word != '=' || i == count;
 }
 
+/* A function that is hidden hides its calls, "function()", but not the other way round. */
 static bool is_hidden(const char *const *hidden, const char *target)
 {
+	size_t length = strcspn(target, "(");
+
 	for (; hidden && *hidden; hidden++)
-		if (!strcmp(*hidden, target))
+		if (!strcmp(*hidden, target) ||
+		    (strlen(*hidden) == length && !memcmp(*hidden, target, length)))
 			return true;
 	return false;
 }
@@ -227,7 +231,8 @@ static bool way_exists(const struct resolver *resolver, const struct btf *module
 			append(reason, length, "%s is hidden by request", p->target);
 			return false;
 		}
-		if (p->mechanism == PROBE_KPROBE || p->mechanism == PROBE_SYSCALL)
+		if (p->mechanism == PROBE_KPROBE || p->mechanism == PROBE_CALL ||
+		    p->mechanism == PROBE_SYSCALL)
 			continue;
 		prototype = find_prototype(resolver, module, p->mechanism, p->target, &skip);
 		if (!prototype) {

@@ -50,9 +50,24 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		/*
 		 * Before 7.x __dax_invalidate_entry() is the one place; then
 		 * dax_delete_mapping_range() came, and dax_disassociate_entry()
-		 * lost its arguments to the compiler.
+		 * lost its arguments to the compiler.  Its calls in these two, since
+		 * each first fault of a page calls it as well.
 		 */
 		.ways = {
+			{ {
+				{ PROBE_CALL, "entry_delete__call", "dax_disassociate_entry()", "__dax_invalidate_entry" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
+			}, .absent = "dax_delete_mapping_range" },
+			{ {
+				{ PROBE_CALL, "entry_delete__call", "dax_disassociate_entry()",
+				  "__dax_invalidate_entry,dax_delete_mapping_range" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },
+				{ PROBE_FENTRY, "entry_delete_range__one", "wait_entry_unlocked_exclusive", "xa_state,-" },
+			} },
 			{ {
 				{ PROBE_FENTRY, "entry_delete__fentry", "dax_disassociate_entry", "-" },
 				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
@@ -386,6 +401,7 @@ const char *probe_mechanism_name(enum probe_mechanism mechanism)
 		[PROBE_TP_BTF] = "tp_btf",
 		[PROBE_FENTRY] = "fentry",
 		[PROBE_KPROBE] = "kprobe",
+		[PROBE_CALL] = "call",
 		[PROBE_SYSCALL] = "poll",
 	};
 

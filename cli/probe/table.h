@@ -62,7 +62,7 @@ enum observed {
 #define OBSERVED_LOCKS	(~0ULL << OBSERVED_LOCK_RWSEM & (OBSERVED_BIT(OBSERVED_COUNT) - 1))
 
 #define PROBE_MAX_PROGRAMS	16
-#define PROBE_MAX_WAYS		3
+#define PROBE_MAX_WAYS		5
 
 /* The two sets of events: see --events in daxtrace(1). */
 enum probe_set {
@@ -75,6 +75,12 @@ enum probe_mechanism {
 	PROBE_TP_BTF,	/* BTF tracepoint: about 75 instructions a hit */
 	PROBE_FENTRY,	/* fentry and fexit: about 110 and 200 */
 	PROBE_KPROBE,	/* where BTF has no function: a clone of the compiler's */
+	/*
+	 * A kprobe in front of each call of the target, "function()", or of its clone
+	 * .isra.0, in the functions that stand in the place of the arguments; the target
+	 * itself, which others call as well, has none.
+	 */
+	PROBE_CALL,
 	PROBE_SYSCALL,	/* run by user space, attached to nothing */
 };
 
@@ -82,7 +88,7 @@ enum probe_mechanism {
 struct probe_program {
 	enum probe_mechanism mechanism;
 	const char *program;	/* its name in bpf/ */
-	const char *target;	/* kernel function or tracepoint */
+	const char *target;	/* kernel function or tracepoint, or calls: "function()" */
 	/*
 	 * The arguments that it reads: for each one, in order, the structure
 	 * that a pointer must point to, or "-" for anything.  "=" at the end:
@@ -114,7 +120,7 @@ struct probe_row {
 /* Indexed by enum observed. */
 extern const struct probe_row probe_table[OBSERVED_COUNT];
 
-/* "tp_btf", "fentry", "kprobe". */
+/* "tp_btf", "fentry", "kprobe", ... */
 const char *probe_mechanism_name(enum probe_mechanism mechanism);
 
 struct event_header;

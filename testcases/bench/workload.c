@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * What each operation costs its task, a page at a time: prints
- *	append OVERWRITE WRITE-FAULT MSYNC RE-FAULT
+ *	APPEND OVERWRITE WRITE-FAULT MSYNC RE-FAULT TRUNCATE
  * in nanoseconds of the thread's own CPU time, per page. In a guest started
  * with --icount a nanosecond is half an instruction.
  *
@@ -56,7 +56,7 @@ static double stores(volatile char *data)
 
 int main(int argc, char **argv)
 {
-	double append, overwrite, fault, sync, again;
+	double append, overwrite, fault, sync, again, truncate;
 	char *buffer, *data;
 	int file;
 
@@ -81,6 +81,12 @@ int main(int argc, char **argv)
 		fail("msync");
 	sync = (now() - sync) / PAGES;
 	again = stores(data);
-	printf("%.0f %.0f %.0f %.0f %.0f\n", append, overwrite, fault, sync, again);
+	if (munmap((void *)data, PAGES * page_size))
+		fail("munmap");
+	truncate = now();
+	if (ftruncate(file, 0))
+		fail("ftruncate");
+	truncate = (now() - truncate) / PAGES;
+	printf("%.0f %.0f %.0f %.0f %.0f %.0f\n", append, overwrite, fault, sync, again, truncate);
 	return 0;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What bpf/code.bpf.c and cli/probe/calls.c share: one binary, no ABI. */
+#ifndef DAXTRACE_CODE_H
+#define DAXTRACE_CODE_H
+
+#define CODE_NAME	64
+#define CODE_BYTES	2048
+
+struct kernel_code {
+	/* Asked for */
+	char function[CODE_NAME];
+	char callee[CODE_NAME];
+	/* The answer */
+	__u64 address;
+	__u64 callee_address;
+	__u64 length;			/* 0; user space reads it from place */
+	char place[2 * CODE_NAME];	/* "function+0x0/0xlength" */
+	unsigned char bytes[CODE_BYTES];	/* from address on, also beyond the function's end */
+};
+
+#endif /* DAXTRACE_CODE_H */
