@@ -42,6 +42,29 @@ static void print_statistics(void *context)
 	report_format()->coverage(stdout, live->detector);
 }
 
+static void print_loss(void *context, __u64 records, __u64 lock_runs)
+{
+	struct json json;
+
+	(void)context;
+	if (records)
+		log_warn("%llu records were lost: what is found from now on rests on what comes "
+			 "after them, and a verdict without findings will be inconclusive",
+			 (unsigned long long)records);
+	if (lock_runs)
+		log_warn("%llu times a program that follows locks could not run: orders of locks "
+			 "may have gone unseen", (unsigned long long)lock_runs);
+	if (!log_json)
+		return;
+	json__init(&json, stdout);
+	json__object(&json, NULL);
+	json__string(&json, "type", "loss");
+	json__unsigned(&json, "records", records);
+	json__unsigned(&json, "lock_runs", lock_runs);
+	json__end_object(&json);
+	json__line(&json);
+}
+
 static void print_finding(void *context, const struct detector *detector,
 			  const struct finding *finding)
 {
@@ -87,6 +110,7 @@ static int run(int argc, char **argv)
 		return usage_error(&monitor_command, "unknown argument %s", argv[optind]);
 	live.options.rules = RULES_DEFAULT;
 	session.tick = print_statistics;
+	session.lost = print_loss;
 	status = live__run(&live, &session);
 	if (!status) {
 		report_format()->coverage(stdout, live.detector);

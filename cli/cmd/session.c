@@ -15,6 +15,11 @@
 
 /* How often the buffer is read if nothing fills it: what an alert may be late. */
 #define POLL_MS		50
+/*
+ * How often the kernel is asked for programs that could not run: a call for each of
+ * some sixty.
+ */
+#define LOSS_SECONDS	1
 /* How long a command that was told to end may take before it is killed. */
 #define GRACE_SECONDS	5
 
@@ -26,6 +31,9 @@ struct session {
 	int child_status;
 	bool child_ended;
 	bool child_stopped;	/* by us: how it ended says nothing about it */
+	double looked;		/* for losses, the last time */
+	__u64 told;		/* lost records of which options.lost has been told */
+	__u64 lock_runs;	/* the same of missed runs of programs that follow locks */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -176,6 +184,25 @@ static void stop_command(struct session *session)
 	}
 }
 
+/*
+ * A program that could not run leaves no trace in the stream: that it has lost
+ * something is told at about its place, so that what comes later does not rest on it.
+ */
+static int look_for_losses(struct session *session)
+{
+	__u64 untold = probe__lost_untold(session->probe, annotator__lost(session->annotator));
+	__u64 lock_runs = probe__locks_missed(session->probe), lost;
+	int err = untold ? annotator__gap(session->annotator, untold) : 0;
+
+	lost = annotator__lost(session->annotator);
+	if (session->options.lost && (lost > session->told || lock_runs > session->lock_runs))
+		session->options.lost(session->options.context, lost - session->told,
+				      lock_runs - session->lock_runs);
+	session->told = lost;
+	session->lock_runs = lock_runs;
+	return err;
+}
+
 /* Until the command, the time or the user's patience ends. */
 static int poll_until_end(struct session *session)
 {
@@ -194,6 +221,12 @@ static int poll_until_end(struct session *session)
 		}
 		if (session->options.seconds && time - begun >= session->options.seconds)
 			break;
+		if (time - session->looked >= LOSS_SECONDS) {
+			session->looked = time;
+			count = look_for_losses(session);
+			if (count < 0)
+				return count;
+		}
 		count = probe__take_turns(session->probe, annotator__edges(session->annotator), time);
 		if (count < 0)
 			return count;

@@ -17,10 +17,15 @@ struct session_options {
 	bool quiet_stdout;	/* the command's standard output goes to standard error */
 	/* Records, with the stacks and names that they need. */
 	probe_visit visit;
+	/*
+	 * Whenever more has been lost, within a second or two, if not NULL: records, and
+	 * runs of programs that follow locks, since the call before.
+	 */
+	void (*lost)(void *context, __u64 records, __u64 lock_runs);
 	/* Every interval seconds, if not 0. */
 	double interval;
 	void (*tick)(void *context);
-	void *context;		/* of both */
+	void *context;		/* of all three */
 };
 
 /*

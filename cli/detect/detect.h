@@ -92,6 +92,7 @@ struct finding {
 	__u64 pages;
 	__u64 time;			/* ns, of the moment */
 	__u64 occurrences;		/* up to now, the first included */
+	__u64 lost;			/* records lost in the stream before the first */
 	char summary[FINDING_SUMMARY];
 	char schedule[FINDING_SCHEDULE];	/* of what is predicted: how it happens, and why it can; or "" */
 	struct finding_actor actors[FINDING_MAX_ACTORS];

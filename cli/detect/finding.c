@@ -169,6 +169,7 @@ bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 
 void finding__commit(struct detector *detector, struct finding *finding)
 {
+	finding->lost = model__loss(detector->model)->records;
 	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
 	*detector->last = finding;
 	detector->last = &finding->next;

@@ -73,6 +73,7 @@ struct expander {
 	struct fault *locks;
 	unsigned int sweep_at;		/* of this many faults, those that have ended are freed */
 	__u32 carried;			/* lost before a record that is yet to be handed out */
+	__u64 dropped;			/* by the programs, as the records so far say */
 	__u64 lost;			/* records of which it is not known what they are about */
 };
 
@@ -509,6 +510,7 @@ int expander__visit(void *context, const struct event_header *given)
 	if (record->lost) {
 		forget_faults(expander);
 		expander->carried += record->lost;
+		expander->dropped += record->lost;
 	}
 	if (record->type == RECORD_INODE) {
 		take_name(expander, (const struct record_inode *)record);
@@ -545,6 +547,16 @@ int expander__visit(void *context, const struct event_header *given)
 __u64 expander__lost(const struct expander *expander)
 {
 	return expander->lost;
+}
+
+__u64 expander__dropped(const struct expander *expander)
+{
+	return expander->dropped;
+}
+
+__u64 expander__carried(const struct expander *expander)
+{
+	return expander->carried;
 }
 
 void expander__free(struct expander *expander)

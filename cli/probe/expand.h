@@ -36,6 +36,12 @@ int expander__visit(void *expander, const struct event_header *record);
 /* Records that were lost here: what they are about could not be told. */
 __u64 expander__lost(const struct expander *expander);
 
+/* Records that the programs dropped, as those that were taken so far say. */
+__u64 expander__dropped(const struct expander *expander);
+
+/* Lost records of which the next one that is handed out will tell. */
+__u64 expander__carried(const struct expander *expander);
+
 void expander__free(struct expander *expander);
 
 #endif /* DAXTRACE_PROBE_EXPAND_H */

@@ -4,9 +4,11 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "common/log.h"
 #include "probe/object.h"
 
 /*
@@ -102,4 +104,44 @@ int object__store(struct bpf_object *object, const char *name, const void *value
 int object__load(struct bpf_object *object, const char *name, void *value, size_t size)
 {
 	return access_variable(object, name, value, NULL, size);
+}
+
+void object__tell_cost(struct bpf_object *object)
+{
+	struct bpf_program *program;
+	struct bpf_prog_info info;
+	__u32 length;
+
+	if (log_verbosity < 2)
+		return;
+	bpf_object__for_each_program(program, object) {
+		memset(&info, 0, sizeof(info));
+		length = sizeof(info);
+		if (bpf_program__fd(program) < 0 ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			continue;
+		log_verbose(2, "%s: the verifier processed %u instructions",
+			    bpf_program__name(program), info.verified_insns);
+	}
+}
+
+__u64 object__missed_runs(struct bpf_object *object,
+			  bool (*chosen)(const struct bpf_program *program), bool which)
+{
+	struct bpf_program *program;
+	struct bpf_prog_info info;
+	__u32 length;
+	__u64 missed = 0;
+	int fd;
+
+	bpf_object__for_each_program(program, object) {
+		fd = bpf_program__fd(program);
+		if (fd < 0 || chosen(program) != which)
+			continue;
+		memset(&info, 0, sizeof(info));
+		length = sizeof(info);
+		if (!bpf_obj_get_info_by_fd(fd, &info, &length))
+			missed += info.recursion_misses;
+	}
+	return missed;
 }

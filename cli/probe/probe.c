@@ -274,26 +274,6 @@ static int attach(struct probe *probe, const struct resolver *resolver,
 	return 0;
 }
 
-/* What the verifier had to look at, with -v -v: it is what loading takes its time for. */
-static void tell_cost(const struct probe *probe)
-{
-	struct bpf_program *program;
-	struct bpf_prog_info info;
-	__u32 length;
-
-	if (log_verbosity < 2)
-		return;
-	bpf_object__for_each_program(program, probe->object) {
-		memset(&info, 0, sizeof(info));
-		length = sizeof(info);
-		if (bpf_program__fd(program) < 0 ||
-		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
-			continue;
-		log_verbose(2, "%s: the verifier processed %u instructions",
-			    bpf_program__name(program), info.verified_insns);
-	}
-}
-
 /* Load and attach once; as attach(). */
 static int try_ways(struct probe *probe, const struct resolver *resolver,
 		    const struct probe_options *options)
@@ -320,7 +300,7 @@ static int try_ways(struct probe *probe, const struct resolver *resolver,
 		give_up_way(probe, observed, resolver, options, refused_program, -err);
 		return 1;
 	}
-	tell_cost(probe);
+	object__tell_cost(probe->object);
 	err = attach(probe, resolver, options);
 	return err ?: filter__fill(probe->object, options);
 }
@@ -533,39 +513,30 @@ void probe__detach(struct probe *probe)
 	probe->detached = true;
 }
 
-/*
- * A program does not run if it is already running on that CPU, in a task that
- * was preempted in it: the kernel counts those, and nobody else can.  Programs
- * cannot prevent it: bpf_preempt_enable() is where the preemption then comes, with
- * the program still marked as running (__bpf_prog_enter_recur()).
- */
-static __u64 missed_runs(const struct probe *probe, bool of_locks)
-{
-	struct bpf_program *program;
-	struct bpf_prog_info info;
-	__u32 length;
-	__u64 missed = 0;
-	int fd;
-
-	bpf_object__for_each_program(program, probe->object) {
-		fd = bpf_program__fd(program);
-		if (fd < 0 || probe_locks__owns(program) != of_locks)
-			continue;
-		memset(&info, 0, sizeof(info));
-		length = sizeof(info);
-		if (!bpf_obj_get_info_by_fd(fd, &info, &length))
-			missed += info.recursion_misses;
-	}
-	return missed;
-}
-
 __u64 probe__lost(const struct probe *probe)
 {
 	__u32 unfollowed = 0;
 
 	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
-	return missed_runs(probe, false) + buffer__dropped(probe->buffer) +
+	return object__missed_runs(probe->object, probe_locks__owns, false) + buffer__dropped(probe->buffer) +
 	       expander__lost(probe->expander) + unfollowed;
+}
+
+__u64 probe__lost_untold(const struct probe *probe, __u64 told)
+{
+	__u64 known = told + expander__carried(probe->expander), lost;
+	__u32 unfollowed = 0;
+
+	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
+	/* What was dropped is told by a record that is not read yet, and not before. */
+	lost = object__missed_runs(probe->object, probe_locks__owns, false) + unfollowed + expander__lost(probe->expander) +
+	       expander__dropped(probe->expander);
+	return lost > known ? lost - known : 0;
+}
+
+__u64 probe__locks_missed(const struct probe *probe)
+{
+	return probe->locks ? object__missed_runs(probe->object, probe_locks__owns, true) : 0;
 }
 
 size_t probe__buffer_bytes(const struct probe *probe)
@@ -605,7 +576,7 @@ bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
 	object__load(probe->object, "lock_overflow", &loss->overflow, sizeof(loss->overflow));
 	object__load(probe->object, "lock_room", &loss->room, sizeof(loss->room));
 	object__load(probe->object, "lock_stale", &loss->stale, sizeof(loss->stale));
-	loss->missed = missed_runs(probe, true);
+	loss->missed = object__missed_runs(probe->object, probe_locks__owns, true);
 	return true;
 }
 

@@ -96,6 +96,16 @@ void probe__detach(struct probe *probe);
 __u64 probe__lost(const struct probe *probe);
 
 /*
+ * Of these, those that no record tells of, nor one that is yet to be read: mostly of
+ * programs that could not run.  told: what records have told of so far.  Asks the
+ * kernel about each program: not for each poll.
+ */
+__u64 probe__lost_untold(const struct probe *probe, __u64 told);
+
+/* Times that a program which follows locks could not run. */
+__u64 probe__locks_missed(const struct probe *probe);
+
+/*
  * Sampled locks: take their probes off or put them on again if it is time.
  * edges: how many have been seen up to now; seconds: of any clock.  Does nothing
  * for other settings.  A negative errno: they could not be put on again.

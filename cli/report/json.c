@@ -105,6 +105,8 @@ static void json_finding(FILE *file, const struct detector *detector,
 	json__string(&json, "summary", finding->summary);
 	if (*finding->schedule)
 		json__string(&json, "schedule", finding->schedule);
+	if (finding->lost)
+		json__unsigned(&json, "lost", finding->lost);
 	json__array(&json, "actors");
 	for (i = 0; i < finding->actor_count; i++) {
 		json__object(&json, NULL);

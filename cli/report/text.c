@@ -214,6 +214,12 @@ static void text_finding(FILE *file, const struct detector *detector,
 	report__wrap(file, 2, line);
 	snprintf(line, sizeof(line), "%s.", finding->summary);
 	report__wrap(file, 2, line);
+	if (finding->lost && !finding__is_about_locks(finding)) {
+		snprintf(line, sizeof(line), "Before it %llu records were lost: it rests on what came "
+			 "after them alone, and what else was done may be missing below.",
+			 (unsigned long long)finding->lost);
+		report__wrap(file, 2, line);
+	}
 	if (*finding->schedule) {
 		fputs("  How it happens\n", file);
 		report__wrap(file, 4, finding->schedule);

@@ -291,6 +291,20 @@ static void test_verdicts(void **state)
 	assert_int_equal(detector__verdict(scene->detector, false, 2), VERDICT_INCONCLUSIVE);
 }
 
+static void test_a_finding_says_what_was_lost_before_it(void **state)
+{
+	struct scene *scene = *state;
+
+	tell_both_races(scene);
+	assert_int_equal(findings(scene, 2)->lost, 0);
+	scene__remake(scene, RULES_ALL, 0);
+	/* This one is told of what comes now alone. */
+	story__gap(&scene->story, 7);
+	story__lose(&scene->story, 4);
+	tell_both_races(scene);
+	assert_int_equal(findings(scene, 2)->lost, 11);
+}
+
 static void test_loss_is_never_clean(void **state)
 {
 	struct scene *scene = *state;
@@ -371,6 +385,7 @@ int main(void)
 		SCENE_TEST(test_without_flush_events_there_is_no_false_alarm),
 		SCENE_TEST(test_missing_event_of_an_unselected_rule),
 		SCENE_TEST(test_verdicts),
+		SCENE_TEST(test_a_finding_says_what_was_lost_before_it),
 		SCENE_TEST(test_loss_is_never_clean),
 		SCENE_TEST(test_lack_of_room_is_never_clean),
 		SCENE_TEST(test_race_that_is_not_listed),
