@@ -66,6 +66,7 @@ features:
 	@printf '  %-12s %s\n' clang '$(call have,$(CLANG),$(CLANG) ,install clang-16; BPF programs cannot be built)'
 	@printf '  %-12s %s\n' bpftool '$(call have,$(BPFTOOL),,install bpftool; BPF programs cannot be linked)'
 	@printf '  %-12s %s\n' pahole '$(call have,pahole,,install dwarves; refdax will have no BTF)'
+	@printf '  %-12s %s\n' bcc '$(if $(wildcard /usr/include/bcc/bcc_syms.h),yes,no: install libbpfcc-dev; user stacks will have no functions)'
 	@printf '  %-12s %s\n' qemu '$(call have,qemu-system-x86_64,,install qemu-system-x86; no demo, no tests in a kernel)'
 	@printf '  %-12s %s\n' 'built in' '$(O)'
 
@@ -110,6 +111,10 @@ endif
 CLI_SOURCES := $(sort $(wildcard cli/*/*.c))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
 CLI_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DDAXTRACE_VERSION='"$(VERSION)"' -DDAXTRACE_RANKS_DIR='"$(DATADIR)/ranks"' -I. -Icli -I$(O) $(WARN) -Wmissing-prototypes
+# Functions of user stacks are named by the library of BCC, if that is there when they
+# are asked for; only its headers are needed here.
+BCC := $(wildcard /usr/include/bcc/bcc_syms.h)
+CLI_CFLAGS += $(if $(BCC),-DDAXTRACE_BCC)
 CLI_LIBS := -lbpf -lelf -lz -lzstd -lm
 
 cli: $(O)/daxtrace

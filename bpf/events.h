@@ -61,6 +61,8 @@ enum event_type {
 	EVENT_SB_ENTER		= 26,	/* struct event_sb: an operation on a superblock begins */
 	EVENT_SB_EXIT		= 27,	/* struct event_sb: it has ended */
 	EVENT_OLD_MODE		= 28,	/* struct event_enter: DAX is asked of a file not in DAX mode */
+	EVENT_USER_STACK	= 29,	/* struct event_user_stack: from where in its program a task comes */
+	EVENT_USER_FRAME	= 30,	/* struct event_user_frame, made in user space */
 	/* Locks begin at 32, so that both kinds can grow. */
 	EVENT_LOCK_CLASS	= 32,	/* struct event_lock_class */
 	EVENT_LOCK_EDGE		= 33,	/* struct event_lock_edge */
@@ -416,6 +418,36 @@ struct event_symbol {
 };
 
 /*
+ * From where in its program the task of the header comes to an operation, just before
+ * or just after the record that begins it; if it was asked for (--user-stacks).
+ */
+struct event_user_stack {
+	struct event_header header;
+	__u64 vma;		/* of an EVENT_MAP: its vma; else 0 */
+	__s32 stack;		/* of event_user_frame; negative: not known */
+	__u32 operation;	/* enum operation; 0: an EVENT_MAP */
+};
+
+/*
+ * A frame of such a stack, once, before the first record that names it: all frames of
+ * a stack together, from the innermost on.  header.tgid: the process.
+ */
+struct event_user_frame {
+	struct event_header header;
+	__s32 stack;		/* unique in a trace */
+	__u16 frame;		/* from 0 */
+	__u16 frames;		/* of the stack */
+	__u64 address;		/* in the process */
+	__u64 function_offset;	/* of address in the function, bytes */
+	__u64 file_offset;	/* of address in the file, bytes */
+	__u8 build_id[20];	/* of the file; padded with 0 */
+	__u8 build_id_length;	/* 0: not known */
+	__u8 reserved[3];	/* 0 */
+	char function[128];	/* "": not known */
+	char file[128];		/* its end, if the path is longer; "": not known, or no file */
+};
+
+/*
  * Records that are missing and whose place in the stream is not in a later
  * record's ->lost: what the counters say at the end of tracing.
  */
@@ -585,6 +617,8 @@ _Static_assert(sizeof(struct event_range) == 72, "event_range");
 _Static_assert(sizeof(struct event_flush) == 48, "event_flush");
 _Static_assert(sizeof(struct event_stack) == 40 + 8 * EVENT_STACK_DEPTH, "event_stack");
 _Static_assert(sizeof(struct event_symbol) == 176, "event_symbol");
+_Static_assert(sizeof(struct event_user_stack) == 48, "event_user_stack");
+_Static_assert(sizeof(struct event_user_frame) == 344, "event_user_frame");
 _Static_assert(sizeof(struct event_gap) == 40, "event_gap");
 _Static_assert(sizeof(struct event_mapped) == 80, "event_mapped");
 _Static_assert(sizeof(struct event_mkclean) == 80, "event_mkclean");

@@ -20,7 +20,8 @@ static __u64 missing_events(const struct trace_reader *reader)
 		snprintf(key, sizeof(key), "%s%s", TRACE_KEY_PROBE, probe_table[i].name);
 		way = trace_reader__fact(reader, key);
 		/* One that stands for another is not missed. */
-		if (probe_table[i].set != PROBE_DEFAULT_ONLY && (!way || !strncmp(way, "missing", 7)))
+		if (probe_table[i].set != PROBE_DEFAULT_ONLY &&
+		    probe_table[i].set != PROBE_ON_REQUEST && (!way || !strncmp(way, "missing", 7)))
 			missing |= OBSERVED_BIT(i);
 	}
 	return missing;

@@ -43,6 +43,7 @@ enum long_option {
 	OPTION_BUFFER,
 	OPTION_HIDE,
 	OPTION_EVENTS,
+	OPTION_USER_STACKS,
 	OPTION_RULE,
 	OPTION_VIEW,
 	OPTION_FORMAT,
@@ -76,7 +77,8 @@ struct trace_options {
 	{ "buffer", required_argument, NULL, OPTION_BUFFER },		\
 	{ "locks", required_argument, NULL, OPTION_LOCKS },		\
 	{ "hide", required_argument, NULL, OPTION_HIDE },		\
-	{ "events", required_argument, NULL, OPTION_EVENTS }
+	{ "events", required_argument, NULL, OPTION_EVENTS },		\
+	{ "user-stacks", no_argument, NULL, OPTION_USER_STACKS }
 #define COMMON_LONG_OPTIONS						\
 	{ "json", no_argument, NULL, 'j' },				\
 	{ "verbose", no_argument, NULL, 'v' },				\
@@ -92,7 +94,8 @@ struct trace_options {
 	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \
 	"                   all, or sampled (all, for a part of the time)\n" \
 	"  --hide FUNCTION  pretend that the kernel does not have it\n"	\
-	"  --events default|all   what to observe; default costs less\n"
+	"  --events default|all   what to observe; default costs less\n"	\
+	"  --user-stacks    from where in its program a task maps a file or stores to it\n"
 #define COMMON_USAGE							\
 	"  -j, --json       one JSON object a line\n"			\
 	"  -v, --verbose    say more; twice: what libbpf says\n"	\

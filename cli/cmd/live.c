@@ -12,6 +12,13 @@ static int visit(void *context, const struct event_header *record)
 	return 0;
 }
 
+static __u64 untold(void *context)
+{
+	const struct live *live = context;
+
+	return live->session ? session__untold(live->session) : 0;
+}
+
 static void warn_of_missing(const struct probe *probe, bool locks_off)
 {
 	int i;
@@ -48,6 +55,9 @@ int live__run(struct live *live, struct session_options *options)
 	live->options.missing = probe__missing(session__probe(session));
 	if (locks_off)
 		live->options.rules = rules_without_locks(live->options.rules);
+	live->options.untold = untold;
+	live->options.context = live;
+	live->session = session;
 	live->detector = detector__new(&live->options);
 	if (!live->detector)
 		model__out_of_memory();
@@ -70,6 +80,7 @@ int live__run(struct live *live, struct session_options *options)
 	if (probe__unseen_module(session__probe(session), text, sizeof(text)))
 		add_problem(live, text);
 	session__close(session);
+	live->session = NULL;
 	return status;
 }
 

@@ -11,6 +11,7 @@
 struct live {
 	struct detector_options options;	/* found and rules: the caller's */
 	struct detector *detector;
+	struct session *session;		/* while it runs; else NULL */
 	struct report_facts facts;
 	struct utsname system;
 	char problem[512];

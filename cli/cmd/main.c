@@ -255,6 +255,9 @@ int take_trace_option(const struct command *command, int option, struct trace_op
 		else
 			return usage_error(command, "--events %s: it is default or all", optarg);
 		return -1;
+	case OPTION_USER_STACKS:
+		options->probe.user_stacks = true;
+		return -1;
 	case OPTION_HIDE:
 		if (options->hidden_count == MAX_HIDDEN)
 			return usage_error(command, "more than %d times --hide", MAX_HIDDEN);

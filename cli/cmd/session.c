@@ -87,6 +87,11 @@ __u64 session__lost(const struct session *session)
 	return probe__lost(session->probe);
 }
 
+__u64 session__untold(const struct session *session)
+{
+	return probe__lost_untold(session->probe, annotator__lost(session->annotator));
+}
+
 void session__close(struct session *session)
 {
 	if (!session)
@@ -190,7 +195,7 @@ static void stop_command(struct session *session)
  */
 static int look_for_losses(struct session *session)
 {
-	__u64 untold = probe__lost_untold(session->probe, annotator__lost(session->annotator));
+	__u64 untold = session__untold(session);
 	__u64 lock_runs = probe__locks_missed(session->probe), lost;
 	int err = untold ? annotator__gap(session->annotator, untold) : 0;
 

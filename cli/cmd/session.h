@@ -49,6 +49,9 @@ int session__command_status(const struct session *session);
 /* Records lost in the kernel so far. */
 __u64 session__lost(const struct session *session);
 
+/* Of them, those of which the stream does not tell (yet). */
+__u64 session__untold(const struct session *session);
+
 void session__close(struct session *session);
 
 #endif /* DAXTRACE_SESSION_H */

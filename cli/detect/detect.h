@@ -93,6 +93,7 @@ struct finding {
 	__u64 time;			/* ns, of the moment */
 	__u64 occurrences;		/* up to now, the first included */
 	__u64 lost;			/* records lost in the stream before the first */
+	__u64 untold;			/* live: others, of which the stream did not say yet when */
 	char summary[FINDING_SUMMARY];
 	char schedule[FINDING_SCHEDULE];	/* of what is predicted: how it happens, and why it can; or "" */
 	struct finding_actor actors[FINDING_MAX_ACTORS];
@@ -126,6 +127,11 @@ struct detector_options {
 	__u64 missing;		/* OBSERVED_BIT()s that the stream does not have */
 	struct model_options model;	/* no_flush is set from missing */
 	struct ranks *ranks;	/* the caller's; NULL: none */
+	/*
+	 * Live: losses that the stream does not tell of (yet), or NULL.  Asked for each
+	 * finding, with the context below.
+	 */
+	__u64 (*untold)(void *context);
 	/*
 	 * Called for the first finding of each fingerprint and inode, when it
 	 * happens; NULL: they are only collected.

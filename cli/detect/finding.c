@@ -170,6 +170,8 @@ bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 void finding__commit(struct detector *detector, struct finding *finding)
 {
 	finding->lost = model__loss(detector->model)->records;
+	if (detector->options.untold)
+		finding->untold = detector->options.untold(detector->options.context);
 	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
 	*detector->last = finding;
 	detector->last = &finding->next;

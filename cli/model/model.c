@@ -76,6 +76,7 @@ void model__free(struct model *model)
 		HASH_DEL(model->symbols, symbol);
 		free(symbol);
 	}
+	caller__free_all(model);
 	free(model->history);
 	free(model);
 }
@@ -201,6 +202,8 @@ struct model_task *model__get_task(struct model *model, const struct event_heade
 		DL_APPEND2(model->oldest_task, task, older, newer);
 	}
 	if (task->epoch != model->epoch) {
+		task->from.told = false;
+		task->mapped_event = 0;
 		operation__abandon_all(task);
 		entry__set_pending(task, NULL);
 		wait__end(model, task);

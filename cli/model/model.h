@@ -242,6 +242,13 @@ struct model_task {
 	} places[LOCK_PLACE_COUNT];
 	bool waiting;				/* wait is what it does */
 	struct model_wait wait;
+	struct {				/* an EVENT_USER_STACK whose operation is yet to begin */
+		bool told;
+		__s32 stack;
+		__u32 operation;
+		__u64 vma;
+	} from;
+	__u64 mapped_event, mapped_vma;		/* its newest EVENT_MAP */
 	struct model_task *wait_next, *wait_prev;
 	__u64 synced_at;			/* ns: its newest sync ended; 0: none seen */
 	struct model_task *newer, *older;	/* by the newest record */
@@ -262,6 +269,7 @@ struct model_event {
 	__s64 result;
 	__u32 flags;				/* ENTRY_* */
 	__s32 stack;
+	__s32 user_stack;			/* id, see model__user_stack(); negative: none */
 };
 
 /* Why an entry was removed. */
@@ -421,6 +429,18 @@ __u64 model__newest_event(const struct model *model);
  * entry's range) the small one.
  */
 struct model_entry *model__entry(struct model *model, struct model_inode *inode, __u64 index);
+
+/* A frame of a stack in a program. */
+struct model_user_frame {
+	__u64 address, function_offset, file_offset;
+	const char *function, *file;		/* "" if not known */
+	__u8 build_id[20];
+	__u8 build_id_length;
+};
+
+/* Frames of a user stack that the stream has carried, the innermost first; 0 if it has not. */
+unsigned int model__user_stack(const struct model *model, __s32 id,
+			       const struct model_user_frame **frames);
 
 /* Frames of a stack that the stream has carried; 0 if it has not. */
 unsigned int model__stack(const struct model *model, __s32 id, const __u64 **address);

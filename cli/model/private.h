@@ -26,6 +26,13 @@ struct model_stack {
 	UT_hash_handle hh;
 };
 
+struct model_user_stack {
+	__s32 id;
+	__u32 depth;
+	struct model_user_frame frames[EVENT_STACK_DEPTH];
+	UT_hash_handle hh;
+};
+
 struct model_symbol {
 	__u64 address;
 	char name[160];		/* "function+0x12 [module]" */
@@ -54,6 +61,7 @@ struct model {
 	struct model_entry *entries;
 	struct model_stack *stacks;
 	struct model_symbol *symbols;
+	struct model_user_stack *user_stacks;
 	struct model_mapping *mappings;
 	struct model_locks *lock_sets;	/* hash by contents */
 	struct model_locks **lock_set;	/* by id - 1 */
@@ -63,6 +71,14 @@ struct model {
 	struct model_event *history;
 	__u64 history_mask, newest_event;
 };
+
+/* caller.c: from where in its program a task comes */
+void caller__take_frame(struct model *model, const struct event_user_frame *record);
+void caller__take_stack(struct model *model, struct model_task *task,
+			const struct event_user_stack *record);
+/* An operation (OPERATION_NONE: a mapping, vma) begins: its event. */
+void caller__begin(struct model_task *task, struct model_event *event, __u32 operation, __u64 vma);
+void caller__free_all(struct model *model);
 
 void pool__init(struct pool *pool, size_t size, size_t limit);
 /* Zeroed; NULL: the limit is reached or memory is out. */

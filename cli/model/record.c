@@ -18,6 +18,7 @@ static struct model_event *remember(struct model *model, const struct event_head
 	event->tid = header->tid;
 	event->type = header->type;
 	event->stack = -1;
+	event->user_stack = -1;
 	if (inode) {
 		event->inode = inode->id;
 		event->previous = inode->last_event;
@@ -107,6 +108,7 @@ static void take_enter(struct model *model, struct model_task *task, const struc
 	event->argument[0] = record->argument[0];
 	event->argument[1] = record->argument[1];
 	event->stack = record->stack;
+	caller__begin(task, event, record->operation, 0);
 	operation__begin(model, task, inode, record, event->number);
 }
 
@@ -266,6 +268,7 @@ static void take_map(struct model *model, struct model_task *task, const struct 
 	event->flags = record->flags;
 	event->argument[0] = record->address;
 	if (record->header.type == EVENT_MAP) {
+		caller__begin(task, event, OPERATION_NONE, record->vma);
 		mapping__begin(model, inode, task, record, event->number);
 		return;
 	}
@@ -388,6 +391,9 @@ void model__record(struct model *model, const struct event_header *header)
 	case EVENT_SYMBOL:
 		take_symbol(model, (const void *)header);
 		return;
+	case EVENT_USER_FRAME:
+		caller__take_frame(model, (const void *)header);
+		return;
 	case EVENT_GAP:
 		lose(model, ((const struct event_gap *)header)->lost);
 		return;
@@ -411,6 +417,9 @@ void model__record(struct model *model, const struct event_header *header)
 	case EVENT_LOCK_LEAK:
 		if (model->listener.lock)
 			model->listener.lock(model->context, task, header);
+		break;
+	case EVENT_USER_STACK:
+		caller__take_stack(model, task, (const void *)header);
 		break;
 	case EVENT_LOCK_SET:
 		locks__told(model, task, (const void *)header);

@@ -7,11 +7,28 @@
 #include "probe/annotate.h"
 #include "probe/lockname.h"
 #include "probe/symbols.h"
+#include "probe/usersyms.h"
+
+/* Without memory for its table it can tell nothing any more. */
+#include "common/log.h"
+static void out_of_memory(void) __attribute__((noreturn));
+#define uthash_fatal(message) out_of_memory()
+#include <uthash.h>
 
 /* Ids are below the size of the BPF map (bpf/daxtrace.bpf.h: stacks_map). */
 #define STACK_IDS	4096
 /* Addresses already named; a small power of two, since collisions cost a repeat only. */
 #define NAMED		8192
+
+/* A user stack that has been told: its addresses are one process's. */
+struct user_stack {
+	struct {
+		__u32 tgid;
+		__s32 id;	/* the BPF map's */
+	} key;
+	__s32 told;		/* the trace's */
+	UT_hash_handle hh;
+};
 
 struct annotator {
 	const struct probe *probe;
@@ -23,7 +40,16 @@ struct annotator {
 	__u64 lost;
 	unsigned char seen[STACK_IDS / 8];
 	__u64 named[NAMED];
+	struct user_symbols *user_symbols;	/* NULL: not asked for */
+	struct user_stack *user_stacks;
+	__s32 next_user_stack;
 };
+
+static void out_of_memory(void)
+{
+	log_error("out of memory: the records cannot be read any more; the result is unknown");
+	exit(STATUS_INCONCLUSIVE);
+}
 
 struct annotator *annotator__new(const struct probe *probe, probe_visit visit, void *context)
 {
@@ -35,8 +61,10 @@ struct annotator *annotator__new(const struct probe *probe, probe_visit visit, v
 	annotator->visit = visit;
 	annotator->context = context;
 	annotator->symbols = symbols__new();
-	if (!annotator->symbols) {
-		free(annotator);
+	if (probe__has_user_stacks(probe))
+		annotator->user_symbols = user_symbols__new();
+	if (!annotator->symbols || (probe__has_user_stacks(probe) && !annotator->user_symbols)) {
+		annotator__free(annotator);
 		return NULL;
 	}
 	return annotator;
@@ -44,8 +72,15 @@ struct annotator *annotator__new(const struct probe *probe, probe_visit visit, v
 
 void annotator__free(struct annotator *annotator)
 {
+	struct user_stack *stack, *next;
+
 	if (!annotator)
 		return;
+	HASH_ITER(hh, annotator->user_stacks, stack, next) {
+		HASH_DEL(annotator->user_stacks, stack);
+		free(stack);
+	}
+	user_symbols__free(annotator->user_symbols);
 	symbols__free(annotator->symbols);
 	lock_names__free(annotator->lock_names);
 	free(annotator);
@@ -115,6 +150,75 @@ static int need_stack(struct annotator *annotator, __s32 id, __u64 time)
 	return describe_stack(annotator, id, time);
 }
 
+/* --- user stacks ------------------------------------------------------------ */
+
+/* The frames, each in a record; how many, or a negative return of visit. */
+static int describe_user_stack(struct annotator *annotator, const struct event_user_stack *record,
+			       __s32 told)
+{
+	__u64 address[EVENT_STACK_DEPTH];
+	struct event_user_frame frame;
+	unsigned int depth, i;
+	int err = 0;
+
+	depth = probe__user_stack(annotator->probe, record->stack, address);
+	for (i = 0; i < depth && err >= 0; i++) {
+		fill_header(&frame.header, EVENT_USER_FRAME, sizeof(frame), record->header.time);
+		frame.header.tid = record->header.tid;
+		frame.header.tgid = record->header.tgid;
+		frame.stack = told;
+		frame.frame = i;
+		frame.frames = depth;
+		frame.address = address[i];
+		user_symbols__find(annotator->user_symbols, record->header.tgid, &frame);
+		err = annotator->visit(annotator->context, &frame.header);
+	}
+	return err < 0 ? err : (int)depth;
+}
+
+/* The record with a stack that is the trace's, whose frames have been told. */
+static int visit_user_stack(struct annotator *annotator, const struct event_user_stack *given)
+{
+	struct event_user_stack record = *given;
+	struct user_stack *stack, key;
+	int depth;
+
+	if (record.stack >= 0 && annotator->user_symbols) {
+		memset(&key, 0, sizeof(key));
+		key.key.tgid = record.header.tgid;
+		key.key.id = record.stack;
+		HASH_FIND(hh, annotator->user_stacks, &key.key, sizeof(key.key), stack);
+		if (!stack) {
+			depth = describe_user_stack(annotator, given, annotator->next_user_stack);
+			if (depth < 0)
+				return depth;
+			stack = malloc(sizeof(*stack));
+			if (!stack)
+				out_of_memory();
+			*stack = key;
+			stack->told = depth ? annotator->next_user_stack++ : -1;
+			HASH_ADD(hh, annotator->user_stacks, key, sizeof(stack->key), stack);
+		}
+		record.stack = stack->told;
+	}
+	return annotator->visit(annotator->context, &record.header);
+}
+
+/* It has another name; after an exec something else may be at its addresses. */
+static void take_rename(struct annotator *annotator, __u32 tgid)
+{
+	struct user_stack *stack, *next;
+
+	if (!user_symbols__renamed(annotator->user_symbols, tgid))
+		return;
+	HASH_ITER(hh, annotator->user_stacks, stack, next) {
+		if (stack->key.tgid != tgid)
+			continue;
+		HASH_DEL(annotator->user_stacks, stack);
+		free(stack);
+	}
+}
+
 /* What a record refers to, before it. */
 static int prepare(struct annotator *annotator, const struct event_header *record)
 {
@@ -162,6 +266,10 @@ int annotator__visit(void *context, const struct event_header *record)
 	int err;
 
 	annotator->lost += record->lost;
+	if (record->type == EVENT_USER_STACK)
+		return visit_user_stack(annotator, (const struct event_user_stack *)record);
+	if (record->type == EVENT_TASK && annotator->user_symbols && record->tid == record->tgid)
+		take_rename(annotator, record->tgid);
 	err = prepare(annotator, record);
 	if (err < 0)
 		return err;

@@ -39,6 +39,7 @@ struct probe {
 	size_t link_count;
 	struct probe_locks *locks;	/* NULL: not traced */
 	enum probe_events events;
+	bool user_stacks;
 	__u64 direct_map;		/* kernel address of physical 0 */
 	struct probe_status status[OBSERVED_COUNT];
 	int stacks_fd;
@@ -182,7 +183,10 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	bool notes = way_of(probe, OBSERVED_ALLOCATING_WRITE);
 	int err;
 
-	err = bpf_map__set_max_entries(buffers, probe->layout.shards);
+	/* Some megabytes */
+	err = options->user_stacks ? 0 : bpf_map__set_autocreate(
+		bpf_object__find_map_by_name(probe->object, "user_stacks"), false);
+	err = err ?: bpf_map__set_max_entries(buffers, probe->layout.shards);
 	err = err ?: bpf_map__set_value_size(buffers, buffer_layout__value(&probe->layout));
 	err = err ?: probe_locks__configure(probe->object, options->locks,
 					    probe->status[OBSERVED_LOCK_REUSE].way >= 0);
@@ -368,8 +372,10 @@ static struct resolver *open_resolver(char *error)
 }
 
 /* Is the event not in the set that was asked for? */
-static bool left_out(const struct probe_row *row, enum probe_events events)
+static bool left_out(const struct probe_row *row, enum probe_events events, bool user_stacks)
 {
+	if (row->set == PROBE_ON_REQUEST)
+		return !user_stacks;
 	return row->set == (events == PROBE_EVENTS_ALL ? PROBE_DEFAULT_ONLY : PROBE_ALL_ONLY);
 }
 
@@ -383,9 +389,11 @@ static void resolve_all(const struct resolver *resolver, struct probe_status sta
 		status[i].way = -1;
 		if (locks == LOCKS_OFF && (OBSERVED_LOCKS & OBSERVED_BIT(i)))
 			snprintf(status[i].reason, sizeof(status[i].reason), "locks are off");
-		else if (left_out(&probe_table[i], options->events))
-			snprintf(status[i].reason, sizeof(status[i].reason), "not in --events %s",
-				 options->events == PROBE_EVENTS_ALL ? "all" : "default");
+		else if (left_out(&probe_table[i], options->events, options->user_stacks))
+			snprintf(status[i].reason, sizeof(status[i].reason), "%s",
+				 probe_table[i].set == PROBE_ON_REQUEST ? "not asked for" :
+				 options->events == PROBE_EVENTS_ALL ? "not in --events all" :
+								       "not in --events default");
 		else
 			status[i].way = resolve_way(resolver, &probe_table[i], 0, options,
 						    status[i].reason, sizeof(status[i].reason));
@@ -431,6 +439,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 		}
 	}
 	probe->events = options->events;
+	probe->user_stacks = options->user_stacks;
 	resolve_all(resolver, probe->status, options, options->locks);
 	if (!direct_map__base(&probe->direct_map)) {
 		/* Addresses that cannot be told from one another would be worse than none. */
@@ -462,7 +471,7 @@ const struct probe_status *probe__status(const struct probe *probe, enum observe
 
 bool probe__left_out(const struct probe *probe, enum observed observed)
 {
-	return left_out(&probe_table[observed], probe->events);
+	return left_out(&probe_table[observed], probe->events, probe->user_stacks);
 }
 
 __u64 probe__missing(const struct probe *probe)
@@ -473,7 +482,8 @@ __u64 probe__missing(const struct probe *probe)
 	for (observed = 0; observed < OBSERVED_COUNT; observed++)
 		/* One that stands for another is not missed. */
 		if (probe->status[observed].way < 0 &&
-		    probe_table[observed].set != PROBE_DEFAULT_ONLY)
+		    probe_table[observed].set != PROBE_DEFAULT_ONLY &&
+		    probe_table[observed].set != PROBE_ON_REQUEST)
 			missing |= OBSERVED_BIT(observed);
 	return missing;
 }
@@ -544,18 +554,34 @@ size_t probe__buffer_bytes(const struct probe *probe)
 	return probe->layout.shards * probe->layout.data;
 }
 
-unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH])
+static unsigned int read_stack(int map, __s32 id, __u64 address[EVENT_STACK_DEPTH])
 {
 	unsigned int depth = 0;
 
 	if (id < 0)
 		return 0;
 	memset(address, 0, EVENT_STACK_DEPTH * sizeof(*address));
-	if (bpf_map_lookup_elem(probe->stacks_fd, &id, address))
+	if (bpf_map_lookup_elem(map, &id, address))
 		return 0;
 	while (depth < EVENT_STACK_DEPTH && address[depth])
 		depth++;
 	return depth;
+}
+
+unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH])
+{
+	return read_stack(probe->stacks_fd, id, address);
+}
+
+unsigned int probe__user_stack(const struct probe *probe, __s32 id,
+			       __u64 address[EVENT_STACK_DEPTH])
+{
+	return read_stack(bpf_object__find_map_fd_by_name(probe->object, "user_stacks"), id, address);
+}
+
+bool probe__has_user_stacks(const struct probe *probe)
+{
+	return probe->user_stacks;
 }
 
 int probe__take_turns(struct probe *probe, __u64 edges, double seconds)

@@ -39,6 +39,7 @@ struct probe_options {
 	int cgroup_fd;			/* the same of this cgroup's; 0: of any */
 	const char *scope;		/* what these two leave, for people; NULL: all */
 	enum probe_locks_setting locks;
+	bool user_stacks;		/* --user-stacks */
 	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
 };
 
@@ -131,6 +132,13 @@ size_t probe__buffer_bytes(const struct probe *probe);
  * many, 0 if the kernel does not have it (any more).
  */
 unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH]);
+
+/* The same of a user stack. */
+unsigned int probe__user_stack(const struct probe *probe, __s32 id,
+			       __u64 address[EVENT_STACK_DEPTH]);
+
+/* Were they asked for? */
+bool probe__has_user_stacks(const struct probe *probe);
 
 void probe__close(struct probe *probe);
 

@@ -392,6 +392,18 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 			{ PROBE_FENTRY, "rw__note", "dax_iomap_rw", "kiocb,iov_iter" },
 		} } },
 	},
+	[OBSERVED_USER_STACK] = {
+		.name = "user-stack",
+		.what = "from where in its program a task maps a file, or stores to it",
+		.without = "reports do not show it",
+		.set = PROBE_ON_REQUEST,
+		.ways = { { {
+			{ PROBE_TP_BTF, "user_stack__pte", "dax_pte_fault", "inode,vm_fault,-=" },
+			{ PROBE_TP_BTF, "user_stack__pmd", "dax_pmd_fault", "inode,vm_fault,-,-=" },
+			{ PROBE_FENTRY, "user_stack__rw", "dax_iomap_rw", "kiocb,iov_iter" },
+			{ PROBE_FENTRY, "user_stack__map", "vma_interval_tree_insert", "vm_area_struct,-=" },
+		} } },
+	},
 #include "probe/table_locks.h"
 };
 
@@ -485,6 +497,8 @@ int probe_table__of_record(const struct event_header *record)
 		default:
 			return OBSERVED_SB_SYNC;
 		}
+	case EVENT_USER_STACK:
+		return OBSERVED_USER_STACK;
 	case EVENT_LOCK_LEAK:
 		return OBSERVED_LOCK_TASK;
 	case EVENT_LOCK_SET:

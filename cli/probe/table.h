@@ -43,6 +43,7 @@ enum observed {
 	OBSERVED_FREEZE,
 	OBSERVED_WRITEPAGES,
 	OBSERVED_ALLOCATING_WRITE,
+	OBSERVED_USER_STACK,
 	/* Locks, all or none of them: see table_locks.h. */
 	OBSERVED_LOCK_RWSEM,
 	OBSERVED_LOCK_MUTEX,
@@ -69,6 +70,7 @@ enum probe_set {
 	PROBE_BOTH,
 	PROBE_ALL_ONLY,
 	PROBE_DEFAULT_ONLY,	/* an event: it stands for a costlier one */
+	PROBE_ON_REQUEST,	/* an event that is in neither: --user-stacks */
 };
 
 enum probe_mechanism {

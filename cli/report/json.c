@@ -47,6 +47,36 @@ static void write_stack(struct json *json, const struct model *model, __s32 id)
 	json__end_array(json);
 }
 
+/* From where in its program. */
+static void write_user_stack(struct json *json, const struct model *model, __s32 id)
+{
+	const struct model_user_frame *frames;
+	unsigned int depth = model__user_stack(model, id, &frames), i, k;
+	char hex[2 * sizeof(frames->build_id) + 1];
+
+	if (!depth)
+		return;
+	json__array(json, "user_stack");
+	for (i = 0; i < depth; i++) {
+		json__object(json, NULL);
+		json__unsigned(json, "address", frames[i].address);
+		if (*frames[i].function) {
+			json__string(json, "function", frames[i].function);
+			json__unsigned(json, "function_offset", frames[i].function_offset);
+		}
+		if (*frames[i].file) {
+			json__string(json, "file", frames[i].file);
+			json__unsigned(json, "file_offset", frames[i].file_offset);
+		}
+		for (k = 0; k < frames[i].build_id_length; k++)
+			snprintf(hex + 2 * k, 3, "%02x", frames[i].build_id[k]);
+		if (frames[i].build_id_length)
+			json__string(json, "build_id", hex);
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
 static void write_event(struct json *json, const struct model *model,
 			const struct model_event *event, bool moment)
 {
@@ -71,6 +101,7 @@ static void write_event(struct json *json, const struct model *model,
 	if (moment)
 		json__bool(json, "moment", true);
 	write_stack(json, model, event->stack);
+	write_user_stack(json, model, event->user_stack);
 	json__end_object(json);
 }
 
@@ -107,6 +138,8 @@ static void json_finding(FILE *file, const struct detector *detector,
 		json__string(&json, "schedule", finding->schedule);
 	if (finding->lost)
 		json__unsigned(&json, "lost", finding->lost);
+	if (finding->untold)
+		json__unsigned(&json, "lost_around", finding->untold);
 	json__array(&json, "actors");
 	for (i = 0; i < finding->actor_count; i++) {
 		json__object(&json, NULL);

@@ -186,6 +186,57 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 	}
 }
 
+/* "function+0x12 (file)", "file+0x1234", or the address. */
+static void describe_frame(const struct model_user_frame *frame, char *line, size_t length)
+{
+	const char *file = strrchr(frame->file, '/');
+
+	file = file ? file + 1 : frame->file;
+	if (*frame->function)
+		snprintf(line, length, "%s+0x%llx%s%s%s", frame->function,
+			 (unsigned long long)frame->function_offset, *file ? " (" : "", file,
+			 *file ? ")" : "");
+	else if (*file)
+		snprintf(line, length, "%s+0x%llx", frame->file,
+			 (unsigned long long)frame->file_offset);
+	else
+		snprintf(line, length, "0x%llx", (unsigned long long)frame->address);
+}
+
+#define USER_FRAMES	6
+
+/* Of each actor its newest event that says from where in its program it came. */
+static void print_user_stacks(FILE *file, const struct detector *detector,
+			      const struct finding *finding)
+{
+	const struct model *model = detector__model(detector);
+	const struct model_user_frame *frames;
+	const struct model_event *event;
+	unsigned int i, k, depth;
+	char text[96], line[300];
+	int e;
+
+	for (i = 0; i < finding->actor_count; i++) {
+		for (e = (int)finding->event_count - 1, depth = 0; e >= 0 && !depth; e--) {
+			event = &finding->events[e];
+			if (event->tid == finding->actors[i].tid)
+				depth = model__user_stack(model, event->user_stack, &frames);
+		}
+		if (!depth)
+			continue;
+		snprintf(line, sizeof(line), "Where %s[%u] was (%s):", finding->actors[i].comm,
+			 finding->actors[i].tid, report__describe(event, text, sizeof(text)));
+		fputc('\n', file);
+		report__wrap(file, 2, line);
+		for (k = 0; k < depth && k < USER_FRAMES; k++) {
+			describe_frame(&frames[k], line, sizeof(line));
+			fputs("    ", file);
+			report__put(file, line, WIDTH - 4);
+			fputc('\n', file);
+		}
+	}
+}
+
 static void describe_place(const struct finding *finding, char *line, size_t length)
 {
 	char device[32], more[48] = "";
@@ -220,6 +271,12 @@ static void text_finding(FILE *file, const struct detector *detector,
 			 (unsigned long long)finding->lost);
 		report__wrap(file, 2, line);
 	}
+	if (finding->untold && !finding__is_about_locks(finding)) {
+		snprintf(line, sizeof(line), "Shortly before it, or after, %llu more were lost, of programs "
+			 "that could not run: it may be a false alarm.",
+			 (unsigned long long)finding->untold);
+		report__wrap(file, 2, line);
+	}
 	if (*finding->schedule) {
 		fputs("  How it happens\n", file);
 		report__wrap(file, 4, finding->schedule);
@@ -228,6 +285,7 @@ static void text_finding(FILE *file, const struct detector *detector,
 		report__lock_finding(file, detector, finding);
 	print_interleaving(file, finding);
 	print_stack(file, detector, finding);
+	print_user_stacks(file, detector, finding);
 	fputs("\n  What it means\n", file);
 	report__wrap(file, 4, rule->meaning);
 	fputs("  What it resembles\n", file);

@@ -375,6 +375,8 @@ int main(int argc, char **argv)
 		printf("journal-handle >=%d\n", FILES + HOLE_WRITES + WRITE_FAULTS + SYNC_FAULTS);
 	/* Stands for "rw" among the default events. */
 	printf("allocating-write 0\n");
+	/* Not asked for */
+	printf("user-stack 0\n");
 	printf("task-name >=1\nsuperblock >=1\n");
 	return 0;
 }

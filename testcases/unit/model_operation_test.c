@@ -247,6 +247,97 @@ static void test_removal_of_huge_partly_freed(void **state)
 	assert_int_equal(heard(world)->removal, REMOVAL_UNKNOWN);
 }
 
+/* --- from where in its program ---------------------------------------------- */
+
+static void tell_frame(struct world *world, __s32 stack, __u16 frame, const char *function)
+{
+	struct event_user_frame record = {
+		.header = { .type = EVENT_USER_FRAME, .size = sizeof(record) },
+		.stack = stack, .frame = frame, .frames = 2, .address = 0x401000 + frame,
+		.function_offset = 0x10 + frame, .file_offset = 0x1000 + frame, .build_id_length = 20,
+	};
+
+	snprintf(record.function, sizeof(record.function), "%s", function);
+	snprintf(record.file, sizeof(record.file), "/bin/program");
+	story__record(&world->story, &record.header, world->mapper.tid);
+}
+
+static void tell_caller(struct world *world, __s32 stack, __u32 operation, __u64 vma)
+{
+	struct event_user_stack record = {
+		.header = { .type = EVENT_USER_STACK, .size = sizeof(record) },
+		.stack = stack, .operation = operation, .vma = vma,
+	};
+
+	story__record(&world->story, &record.header, world->mapper.tid);
+}
+
+/* Of the newest event that begins this operation. */
+static __s32 caller_of(struct world *world, __u16 operation)
+{
+	const struct model_event *event;
+	__u64 number;
+
+	heard(world);
+	for (number = model__newest_event(world->model); (event = model__event(world->model, number));
+	     number--)
+		if (event->type == EVENT_ENTER && event->operation == operation)
+			return event->user_stack;
+	return -2;
+}
+
+static void test_user_stack_before_or_behind(void **state)
+{
+	struct world *world = *state;
+
+	/* Before the operation, although another one is open. */
+	story__write_begins(&world->mapper, &world->file, 5, 1);
+	tell_caller(world, 3, OPERATION_FAULT, 0);
+	assert_int_equal(caller_of(world, OPERATION_WRITE), -1);
+	story__fault_write(&world->mapper, &world->file, 7);
+	assert_int_equal(caller_of(world, OPERATION_FAULT), 3);
+	/* Behind it */
+	tell_caller(world, 4, OPERATION_WRITE, 0);
+	assert_int_equal(caller_of(world, OPERATION_WRITE), 4);
+	assert_int_equal(caller_of(world, OPERATION_FAULT), 3);
+	story__write_ends(&world->mapper, &world->file, 1);
+	/* Nobody else's, and not the next one's. */
+	story__fault_write(&world->writer, &world->file, 8);
+	assert_int_equal(caller_of(world, OPERATION_FAULT), -1);
+	story__fault_write(&world->mapper, &world->file, 9);
+	assert_int_equal(caller_of(world, OPERATION_FAULT), -1);
+	/* What was lost may have been the operation. */
+	tell_caller(world, 5, OPERATION_FAULT, 0);
+	story__gap(&world->story, 1);
+	story__fault_write(&world->mapper, &world->file, 10);
+	assert_int_equal(caller_of(world, OPERATION_FAULT), -1);
+}
+
+static void test_user_frames(void **state)
+{
+	const struct model_user_frame *frames;
+	struct world *world = *state;
+
+	tell_frame(world, 1, 0, "store");
+	tell_frame(world, 1, 1, "");
+	/* Told twice, out of order, without end: what was told first counts. */
+	tell_frame(world, 1, 0, "other");
+	tell_frame(world, 1, 5, "far");
+	tell_frame(world, 1, 0xffff, "farther");
+	tell_frame(world, -1, 0, "none");
+	heard(world);
+	assert_int_equal(model__user_stack(world->model, 1, &frames), 2);
+	assert_string_equal(frames[0].function, "store");
+	assert_string_equal(frames[0].file, "/bin/program");
+	assert_int_equal(frames[0].address, 0x401000);
+	assert_int_equal(frames[0].function_offset, 0x10);
+	assert_int_equal(frames[1].file_offset, 0x1001);
+	assert_int_equal(frames[1].build_id_length, 20);
+	assert_string_equal(frames[1].function, "");
+	assert_int_equal(model__user_stack(world->model, 2, &frames), 0);
+	assert_int_equal(model__user_stack(world->model, -1, &frames), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -263,6 +354,8 @@ int main(void)
 		WORLD_TEST(test_removal_in_another_files_operation),
 		WORLD_TEST(test_removal_nested_in_what_frees),
 		WORLD_TEST(test_removal_of_huge_partly_freed),
+		WORLD_TEST(test_user_stack_before_or_behind),
+		WORLD_TEST(test_user_frames),
 	};
 
 	return cmocka_run_group_tests_name("model_operation", tests, NULL, NULL);

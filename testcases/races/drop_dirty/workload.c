@@ -42,6 +42,7 @@ static size_t page_size;
 static int file;
 static volatile char *data;
 static long rounds = 1;
+static unsigned int stay;
 static pthread_barrier_t barrier;
 static char *source;
 
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "gates", required_argument, NULL, 'g' },
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "stay", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 }
 	};
 	pthread_t thread;
@@ -133,11 +135,13 @@ int main(int argc, char **argv)
 			gates = optarg;
 		else if (option == 'r')
 			rounds = atol(optarg);
+		else if (option == 's')
+			stay = atoi(optarg);
 		else
 			return 2;
 	}
 	if (optind != argc - 1 || rounds < 1) {
-		fprintf(stderr, "usage: workload [--gates FOLDER] [--rounds N] FILE\n");
+		fprintf(stderr, "usage: workload [--gates FOLDER] [--rounds N] [--stay SECONDS] FILE\n");
 		return 2;
 	}
 	page_size = sysconf(_SC_PAGESIZE);
@@ -161,5 +165,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "workload: %d stores were answered by SIGBUS\n", (int)refused);
 	if (close(file))
 		fail("close");
+	/* As programs do that have more to do: who asks for it finds it. */
+	sleep(stay);
 	return 0;
 }
