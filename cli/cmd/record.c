@@ -131,8 +131,6 @@ static int record(const struct session_options *given, const char *path)
 	}
 	if (command_status)
 		log_warn("%s ended with status %d", options.command[0], command_status);
-	if (module_came)
-		log_warn("%s A report without findings is inconclusive", unseen);
 	if (lost)
 		log_warn("%llu records were lost: the trace says so, and a report of it without "
 			 "findings is inconclusive; a larger --buffer, or --fs, helps",

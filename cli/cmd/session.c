@@ -16,10 +16,10 @@
 /* How often the buffer is read if nothing fills it: what an alert may be late. */
 #define POLL_MS		50
 /*
- * How often the kernel is asked for programs that could not run: a call for each of
- * some sixty.
+ * How often the kernel is asked for programs that could not run, a call for each of some
+ * sixty, and for modules that have come.
  */
-#define LOSS_SECONDS	1
+#define LOOK_SECONDS	1
 /* How long a command that was told to end may take before it is killed. */
 #define GRACE_SECONDS	5
 
@@ -31,9 +31,10 @@ struct session {
 	int child_status;
 	bool child_ended;
 	bool child_stopped;	/* by us: how it ended says nothing about it */
-	double looked;		/* for losses, the last time */
+	double looked;		/* for losses and modules, the last time */
 	__u64 told;		/* lost records of which options.lost has been told */
 	__u64 lock_runs;	/* the same of missed runs of programs that follow locks */
+	bool module_told;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -189,6 +190,17 @@ static void stop_command(struct session *session)
 	}
 }
 
+/* A module whose functions are not observed has come. */
+static void look_for_modules(struct session *session)
+{
+	char text[256];
+
+	if (session->module_told || !probe__unseen_module(session->probe, text, sizeof(text)))
+		return;
+	session->module_told = true;
+	log_warn("%s A report without findings is inconclusive", text);
+}
+
 /*
  * A program that could not run leaves no trace in the stream: that it has lost
  * something is told at about its place, so that what comes later does not rest on it.
@@ -226,8 +238,9 @@ static int poll_until_end(struct session *session)
 		}
 		if (session->options.seconds && time - begun >= session->options.seconds)
 			break;
-		if (time - session->looked >= LOSS_SECONDS) {
+		if (time - session->looked >= LOOK_SECONDS) {
 			session->looked = time;
+			look_for_modules(session);
 			count = look_for_losses(session);
 			if (count < 0)
 				return count;
@@ -258,6 +271,7 @@ int session__run(struct session *session)
 	}
 	err = poll_until_end(session);
 	stop_command(session);
+	look_for_modules(session);
 	probe__detach(session->probe);
 	while (err >= 0 && (count = poll_once(session, 0)))
 		err = count;
