@@ -19,6 +19,8 @@
 #include "probe/modules.h"
 #include "probe/object.h"
 #include "probe/probe.h"
+#include "probe/promise.h"
+#include "probe/refusal.h"
 #include "probe/resolve.h"
 #include "bpf/code.bpf.h"	/* the skeleton names its structure */
 #include "daxtrace.skel.h"
@@ -45,25 +47,11 @@ struct probe {
 	int stacks_fd;
 	int mode_fd;			/* of mode__poll, or negative */
 	bool detached;			/* no record is being made any more */
+	const struct probe_options *options;
+	__u64 awaited;			/* events of modules that were not there; once they have come, 0 */
+	__u64 unseen;			/* the same; they stay here, since something was missed */
+	struct late *late;		/* NULL: nothing */
 };
-
-/* The program that libbpf says the kernel refused, while one object loads. */
-static char refused_program[64];
-
-static int libbpf_message(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char line[1024];
-	va_list copy;
-
-	va_copy(copy, args);
-	vsnprintf(line, sizeof(line), format, copy);
-	va_end(copy);
-	if (strstr(line, "failed to load:"))
-		sscanf(line, "libbpf: prog '%63[^']'", refused_program);
-	if (log_verbosity >= (level == LIBBPF_DEBUG ? 3 : 2))
-		vfprintf(stderr, format, args);	/* a verifier's log is longer than a line */
-	return 0;
-}
 
 static size_t default_buffer_bytes(void)
 {
@@ -278,30 +266,35 @@ static int attach(struct probe *probe, const struct resolver *resolver,
 	return 0;
 }
 
+static struct bpf_object *open_object(void)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "daxtrace");
+	size_t size;
+	const void *image = daxtrace__elf_bytes(&size);
+
+	return bpf_object__open_mem(image, size, &options);
+}
+
 /* Load and attach once; as attach(). */
 static int try_ways(struct probe *probe, const struct resolver *resolver,
 		    const struct probe_options *options)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "daxtrace");
-	const void *image;
-	size_t size;
 	int observed, err;
 
-	image = daxtrace__elf_bytes(&size);
-	probe->object = bpf_object__open_mem(image, size, &open_options);
+	probe->object = open_object();
 	if (!probe->object)
 		return -errno;
 	err = set_programs(probe, options);
 	err = err ?: configure(probe, options);
 	if (err)
 		return err;
-	refused_program[0] = '\0';
+	refusal__forget();
 	err = bpf_object__load(probe->object);
 	if (err) {
-		observed = refused_program[0] ? owner_of(probe, refused_program) : -1;
+		observed = *refusal__program() ? owner_of(probe, refusal__program()) : -1;
 		if (err == -EPERM || observed < 0)
 			return err;
-		give_up_way(probe, observed, resolver, options, refused_program, -err);
+		give_up_way(probe, observed, resolver, options, refusal__program(), -err);
 		return 1;
 	}
 	object__tell_cost(probe->object);
@@ -343,88 +336,19 @@ static int open_buffer(struct probe *probe)
 	return probe->expander ? 0 : -ENOMEM;
 }
 
-static void explain(int err, char *error)
-{
-	if (err == -EPERM || err == -EACCES)
-		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: %s; tracing needs root, or "
-			 "CAP_BPF and CAP_PERFMON, on a kernel that is not locked down: run it as "
-			 "root, and see /sys/kernel/security/lockdown", strerror(-err));
-	else if (err == -ENOMEM)
-		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: not enough memory; "
-			 "try a smaller --buffer");
-	else
-		snprintf(error, ERROR_LENGTH, "cannot load BPF programs: %s; nothing is traced: "
-			 "-v -v shows what the kernel's verifier says", strerror(-err));
-}
-
-static struct resolver *open_resolver(char *error)
-{
-	struct resolver *resolver;
-
-	libbpf_set_print(libbpf_message);
-	resolver = resolver__new();
-	if (!resolver)
-		snprintf(error, ERROR_LENGTH, "cannot trace: this kernel has no BTF "
-			 "(/sys/kernel/btf/vmlinux: %s), without which its structures are unknown; "
-			 "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it",
-			 strerror(errno));
-	return resolver;
-}
-
-/* Is the event not in the set that was asked for? */
-static bool left_out(const struct probe_row *row, enum probe_events events, bool user_stacks)
-{
-	if (row->set == PROBE_ON_REQUEST)
-		return !user_stacks;
-	return row->set == (events == PROBE_EVENTS_ALL ? PROBE_DEFAULT_ONLY : PROBE_ALL_ONLY);
-}
-
-static void resolve_all(const struct resolver *resolver, struct probe_status status[OBSERVED_COUNT],
-			const struct probe_options *options, enum probe_locks_setting locks)
-{
-	int i;
-
-	for (i = 0; i < OBSERVED_COUNT; i++) {
-		status[i].reason[0] = 0;
-		status[i].way = -1;
-		if (locks == LOCKS_OFF && (OBSERVED_LOCKS & OBSERVED_BIT(i)))
-			snprintf(status[i].reason, sizeof(status[i].reason), "locks are off");
-		else if (left_out(&probe_table[i], options->events, options->user_stacks))
-			snprintf(status[i].reason, sizeof(status[i].reason), "%s",
-				 probe_table[i].set == PROBE_ON_REQUEST ? "not asked for" :
-				 options->events == PROBE_EVENTS_ALL ? "not in --events all" :
-								       "not in --events default");
-		else
-			status[i].way = resolve_way(resolver, &probe_table[i], 0, options,
-						    status[i].reason, sizeof(status[i].reason));
-	}
-}
-
-int probe__promise(struct probe_status status[OBSERVED_COUNT],
-		   const struct probe_options *options, char *error)
-{
-	struct resolver *resolver = open_resolver(error);
-
-	if (!resolver)
-		return -ENOENT;
-	resolve_all(resolver, status, options, LOCKS_ALL);
-	resolver__free(resolver);
-	return 0;
-}
-
 int probe__open(struct probe **result, const struct probe_options *options, char *error)
 {
 	struct probe *probe;
 	struct resolver *resolver;
 	int err;
 
-	resolver = open_resolver(error);
+	resolver = promise__resolver(error);
 	if (!resolver)
 		return -ENOENT;
 	probe = calloc(1, sizeof(*probe));
 	if (!probe) {
 		resolver__free(resolver);
-		explain(-ENOMEM, error);
+		refusal__explain(-ENOMEM, error);
 		return -ENOMEM;
 	}
 	buffer_layout__choose(&probe->layout, options->buffer_bytes ?: default_buffer_bytes(),
@@ -434,13 +358,13 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 		if (!probe->locks) {
 			resolver__free(resolver);
 			free(probe);
-			explain(-ENOMEM, error);
+			refusal__explain(-ENOMEM, error);
 			return -ENOMEM;
 		}
 	}
 	probe->events = options->events;
 	probe->user_stacks = options->user_stacks;
-	resolve_all(resolver, probe->status, options, options->locks);
+	promise__resolve(resolver, probe->status, options, options->locks);
 	if (!direct_map__base(&probe->direct_map)) {
 		/* Addresses that cannot be told from one another would be worse than none. */
 		probe->status[OBSERVED_FLUSH].way = -1;
@@ -452,11 +376,13 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	while ((err = try_ways(probe, resolver, options)) == 1)
 		drop_object(probe);
 	resolver__free(resolver);
+	probe->options = options;
+	probe->awaited = probe->unseen = awaited_events(probe);
 	err = err ?: open_buffer(probe);
 	err = err ?: set_tracing(probe, filter__any(options) ? 2 : 1);
 	err = err ?: probe_locks__switch(probe->locks, probe->object, true);
 	if (err) {
-		explain(err, error);
+		refusal__explain(err, error);
 		probe__close(probe);
 		return err;
 	}
@@ -471,7 +397,7 @@ const struct probe_status *probe__status(const struct probe *probe, enum observe
 
 bool probe__left_out(const struct probe *probe, enum observed observed)
 {
-	return left_out(&probe_table[observed], probe->events, probe->user_stacks);
+	return promise__left_out(&probe_table[observed], probe->events, probe->user_stacks);
 }
 
 __u64 probe__missing(const struct probe *probe)
@@ -490,7 +416,33 @@ __u64 probe__missing(const struct probe *probe)
 
 bool probe__unseen_module(const struct probe *probe, char *text, size_t length)
 {
-	return modules__arrived(probe->object, awaited_events(probe), text, length);
+	return modules__arrived(probe->object, probe->unseen, text, length);
+}
+
+/*
+ * Modules that have come.  Their events stay among those that are missing: what
+ * was before this is not known.
+ */
+static void attach_late(struct probe *probe)
+{
+	struct probe_status status[OBSERVED_COUNT];
+	struct resolver *resolver;
+	struct bpf_object *object;
+	int i;
+
+	if (!probe->awaited || probe->detached || !modules__are_there(probe->awaited))
+		return;
+	resolver = resolver__new();
+	object = resolver ? open_object() : NULL;
+	if (object) {
+		promise__resolve(resolver, status, probe->options, probe->options->locks);
+		probe->late = late__attach(object, probe->object, probe->awaited, status);
+	}
+	resolver__free(resolver);
+	for (i = 0; i < OBSERVED_COUNT; i++)
+		if (probe->late && (probe->awaited & OBSERVED_BIT(i)) && status[i].way >= 0)
+			log_verbose(1, "%s is observed from now on", probe_table[i].name);
+	probe->awaited = 0;
 }
 
 /* Changes of inodes that nobody announces: see mode__poll in bpf/mode.bpf.c. */
@@ -507,6 +459,7 @@ int probe__poll(struct probe *probe, int timeout_ms, probe_visit visit, void *co
 	int err;
 
 	look_at_modes(probe);
+	attach_late(probe);
 	/* Without a wake-up the wait times out, and what there is is read all the same. */
 	err = ring_buffer__poll(probe->wakeups, timeout_ms);
 	if (err < 0)
@@ -519,8 +472,18 @@ void probe__detach(struct probe *probe)
 {
 	probe_locks__switch(probe->locks, probe->object, false);
 	set_tracing(probe, 0);
+	late__detach(probe->late);
 	drop_links(probe);
 	probe->detached = true;
+}
+
+static __u64 missed_runs(const struct probe *probe, bool of_locks)
+{
+	__u64 missed = object__missed_runs(probe->object, probe_locks__owns, of_locks);
+
+	if (probe->late)
+		missed += object__missed_runs(late__object(probe->late), probe_locks__owns, of_locks);
+	return missed;
 }
 
 __u64 probe__lost(const struct probe *probe)
@@ -528,7 +491,7 @@ __u64 probe__lost(const struct probe *probe)
 	__u32 unfollowed = 0;
 
 	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
-	return object__missed_runs(probe->object, probe_locks__owns, false) + buffer__dropped(probe->buffer) +
+	return missed_runs(probe, false) + buffer__dropped(probe->buffer) +
 	       expander__lost(probe->expander) + unfollowed;
 }
 
@@ -539,14 +502,14 @@ __u64 probe__lost_untold(const struct probe *probe, __u64 told)
 
 	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
 	/* What was dropped is told by a record that is not read yet, and not before. */
-	lost = object__missed_runs(probe->object, probe_locks__owns, false) + unfollowed + expander__lost(probe->expander) +
+	lost = missed_runs(probe, false) + unfollowed + expander__lost(probe->expander) +
 	       expander__dropped(probe->expander);
 	return lost > known ? lost - known : 0;
 }
 
 __u64 probe__locks_missed(const struct probe *probe)
 {
-	return probe->locks ? object__missed_runs(probe->object, probe_locks__owns, true) : 0;
+	return probe->locks ? missed_runs(probe, true) : 0;
 }
 
 size_t probe__buffer_bytes(const struct probe *probe)
@@ -602,7 +565,7 @@ bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
 	object__load(probe->object, "lock_overflow", &loss->overflow, sizeof(loss->overflow));
 	object__load(probe->object, "lock_room", &loss->room, sizeof(loss->room));
 	object__load(probe->object, "lock_stale", &loss->stale, sizeof(loss->stale));
-	loss->missed = object__missed_runs(probe->object, probe_locks__owns, true);
+	loss->missed = missed_runs(probe, true);
 	return true;
 }
 
@@ -621,6 +584,7 @@ void probe__close(struct probe *probe)
 	expander__free(probe->expander);
 	buffer__free(probe->buffer);
 	ring_buffer__free(probe->wakeups);
+	late__free(probe->late);
 	drop_object(probe);
 	probe_locks__free(probe->locks);
 	free(probe);
