@@ -513,7 +513,9 @@ struct event_lock_class {
 #define LOCK_EDGE_FROM_TRYLOCK	0x4	/* the first was taken by a trylock */
 /*
  * The first is held by readers, and the kernel does not tell whether this task
- * is one of them: true unless a release was missed (event_lock_loss.missed).
+ * is one of them; or the first is a DAX entry, and it does not tell whether the task
+ * is still in that fault.  True unless a release was missed: no event_lock_loss.missed
+ * up to the next such record.
  */
 #define LOCK_EDGE_UNSURE	0x8
 
@@ -558,7 +560,10 @@ struct event_lock_count {
 	__u64 acquisitions;
 };
 
-/* At the end of tracing: what the tracing of locks did not follow. */
+/*
+ * What the tracing of locks did not follow since the last such record: at the end, and
+ * when there are edges of which it decides whether they are certain.
+ */
 struct event_lock_loss {
 	struct event_header header;
 	__u64 unseen;		/* releases of a lock whose taking was not seen */

@@ -502,7 +502,7 @@ int BPF_PROG(lock_task__free, struct task_struct *gone)
 		if (i >= task->depth)
 			break;
 		held = &task->held[i];
-		if (lock__is_held(held, gone) != LOCK_IS_HELD) {
+		if (lock__is_held(held, gone, NULL) != LOCK_IS_HELD) {
 			lock_lost(&lock_stale);
 			continue;
 		}

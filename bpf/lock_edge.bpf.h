@@ -17,15 +17,9 @@ static __always_inline __s32 lock__stack_here(void *ctx)
 	return id == -EEXIST ? bpf_get_stackid(ctx, &stacks, 1) : id;
 }
 
-enum edge_state {
-	EDGE_IS_KNOWN,
-	EDGE_IS_NONE,		/* the first is no longer held */
-	EDGE_IS_UNSURE,		/* to be asked for again */
-};
-
 /*
  * One edge, from the lock at this place to class: tell of it if it is not known.
- * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  Returns enum edge_state.
+ * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  0: there is none, that lock is not held.
  */
 static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __u32 class,
 				 __u32 how)
@@ -34,7 +28,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	struct lock_edge_key key = {};
 	struct lock_held *held;
 	struct lock_seen *seen;
-	__u8 holding, *told;
+	__u8 holding;
 
 	if (!task || at >= LOCK_HELD_MAX)
 		return 0;
@@ -44,27 +38,24 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	key.from_mode = held->mode;
 	key.to_mode = LOCK_MODE(how);
 	key.flags = how >> 24;
-	told = bpf_map_lookup_elem(&lock_edges, &key);
-	if (told && *told == LOCK_IS_HELD)
-		return EDGE_IS_KNOWN;
-	holding = lock__is_held(held, bpf_get_current_task_btf());
+	if (bpf_map_lookup_elem(&lock_edges, &key))
+		return 1;
+	holding = lock__is_held(held, bpf_get_current_task_btf(), ctx);
 	if (holding == LOCK_NOT_HELD) {
 		lock_lost(&lock_stale);
-		return EDGE_IS_NONE;
+		return 0;
 	}
-	if (told && holding == LOCK_MAY_BE_HELD)
-		return EDGE_IS_UNSURE;
-	if (bpf_map_update_elem(&lock_edges, &key, &holding, told ? BPF_EXIST : BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&lock_edges, &key, &holding, BPF_NOEXIST)) {
 		/* Told of by another task just now, or there is no room. */
 		if (!bpf_map_lookup_elem(&lock_edges, &key))
 			lock_lost(&lock_room);
-		return EDGE_IS_KNOWN;
+		return 1;
 	}
 	task__announce();
 	record = record__reserve(sizeof(*record), EVENT_LOCK_EDGE);
 	if (!record) {
 		bpf_map_delete_elem(&lock_edges, &key);
-		return EDGE_IS_KNOWN;
+		return 1;
 	}
 	record->from = key.from;
 	record->to = key.to;
@@ -83,7 +74,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 	}
 	record->to_stack = lock__stack_here(ctx);
 	record__submit(record);
-	return holding == LOCK_IS_HELD ? EDGE_IS_KNOWN : EDGE_IS_UNSURE;
+	return 1;
 }
 
 /* What is waited for, on its way through the locks that are held. */
@@ -94,8 +85,27 @@ struct lock_waiting {
 	__u32 class, how;
 	__u32 depth;
 	__u32 connected;	/* those below have an edge to one that has one */
-	__u32 unsure;		/* an edge is not certain yet */
 };
+
+/*
+ * Of what a task has one at a time, this is the next: the end of the one that is
+ * held was not seen.  A handle is current->journal_info, an entry is locked by a fault.
+ */
+static __always_inline bool lock__is_another(const struct lock_held *held, __u32 how)
+{
+	__u32 type = how >> 16 & 0xff;
+
+	return held->type == type && (type == LOCK_HANDLE || type == LOCK_DAX_ENTRY) &&
+	       !(how & LOCK_MOMENT);
+}
+
+/* It has been got: can it be held from before as well? Only by readers, and then it has two. */
+static __always_inline bool lock__is_held_twice(const struct lock_held *held, __u32 how)
+{
+	if (held->mode == LOCK_MODE_WRITE || LOCK_MODE(how) == LOCK_MODE_WRITE)
+		return false;
+	return lock__read(held->address + bpf_core_field_offset(struct rw_semaphore, count)) >> 8 > 1;
+}
 
 /* The next older one.  1: that is all. */
 static long lock__wait_one(__u32 i, void *context)
@@ -110,10 +120,14 @@ static long lock__wait_one(__u32 i, void *context)
 		return 1;
 	held = &task->held[at];
 	same = held->address == waiting->address;
+	if (lock__is_another(held, how)) {
+		lock_lost(&lock_stale);
+		lock__remove(task, at);
+		return 0;
+	}
 	if (how & LOCK_IN_HANDLE ? held->type != LOCK_HANDLE : waiting->connected && !same)
 		return 0;
-	if (same && how & LOCK_GOT &&
-	    (held->mode == LOCK_MODE_WRITE || LOCK_MODE(how) == LOCK_MODE_WRITE)) {
+	if (same && how & LOCK_GOT && !lock__is_held_twice(held, how)) {
 		/* Its release was not seen. Its owner would not tell: the task has it again. */
 		lock_lost(&lock_stale);
 		lock__remove(task, at);
@@ -121,17 +135,10 @@ static long lock__wait_one(__u32 i, void *context)
 	}
 	if (same)
 		how |= LOCK_EDGE_SAME << 24;
-	switch (lock__edge(waiting->ctx, task, at, waiting->class, how)) {
-	case EDGE_IS_NONE:
+	if (!lock__edge(waiting->ctx, task, at, waiting->class, how))
 		lock__remove(task, at);
-		break;
-	case EDGE_IS_UNSURE:
-		waiting->unsure = true;
-		break;
-	default:
-		if (!same && !held->trylock)
-			waiting->connected = true;
-	}
+	else if (!same && !held->trylock)
+		waiting->connected = true;
 	return 0;
 }
 
@@ -139,7 +146,7 @@ static long lock__wait_one(__u32 i, void *context)
  * What is waited for while locks are held.  From the newest down to the first
  * that was itself waited for: those below have an edge to it, and so to this one
  * (check_prevs_add() of lockdep).  bpf_loop(), since the verifier would follow
- * each way through each round of a loop.  1: an edge is not certain yet.
+ * each way through each round of a loop.
  */
 static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 address, __u32 class,
 				 __u32 how)
@@ -152,7 +159,7 @@ static __noinline int lock__wait(void *ctx, struct lock_task *task, __u64 addres
 		return 0;
 	waiting.depth = task->depth;
 	bpf_loop(LOCK_HELD_MAX, lock__wait_one, &waiting, 0);
-	return waiting.unsure;
+	return 0;
 }
 
 #endif /* DAXTRACE_LOCK_EDGE_BPF_H */

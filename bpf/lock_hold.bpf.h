@@ -64,7 +64,6 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 {
 	__u32 class, epoch = lock_epoch;
 	struct lock_seen *seen;
-	int unsure = 0;
 
 	if (!task)
 		return 0;
@@ -98,7 +97,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 	if (!class)
 		return 0;
 	if (!(how & LOCK_TRY) && task->depth && seen->chain[how & 1] != task->chain)
-		unsure = lock__wait(ctx, task, address, class, how);
+		lock__wait(ctx, task, address, class, how);
 	if (how & LOCK_MOMENT)
 		return 0;
 	if (task->depth >= LOCK_HELD_MAX) {
@@ -106,7 +105,7 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 		lock_lost(&lock_overflow);
 		return 0;
 	}
-	if (!(how & LOCK_TRY) && !unsure)
+	if (!(how & LOCK_TRY))
 		seen->chain[how & 1] = task->chain;
 	lock__push(ctx, task, seen, address, how);
 	return 0;
@@ -138,7 +137,7 @@ static __always_inline void lock__acquire(void *ctx, __u64 address, __u64 key, _
 static __noinline int lock__release_slow(struct lock_task *task, __u64 address, __u32 type)
 {
 	struct lock_seen *seen;
-	__u32 i, at, depth;
+	__u32 i, at, depth, entry = LOCK_HELD_MAX;
 
 	if (!task)
 		return 0;
@@ -147,8 +146,19 @@ static __noinline int lock__release_slow(struct lock_task *task, __u64 address, 
 		at = depth - 1 - i;
 		if (at >= LOCK_HELD_MAX)
 			break;
-		if (task->held[at].address != address)
+		if (task->held[at].address != address) {
+			if (task->held[at].type == LOCK_DAX_ENTRY)
+				entry = at;
 			continue;
+		}
+		/*
+		 * A fault lets go of nothing that it found locked (mmap_lock,
+		 * invalidate_lock) before its entry: that fault's end was not seen.
+		 */
+		if (entry < LOCK_HELD_MAX) {
+			lock_lost(&lock_stale);
+			lock__remove(task, entry);
+		}
 		lock__remove(task, at);
 		return 0;
 	}

@@ -50,6 +50,10 @@ __u64 lock_generation;
 /* See struct event_lock_loss. */
 __u64 lock_unseen, lock_overflow, lock_room, lock_stale;
 
+/* For tests: as if the kernel skipped one run in so many; 0: none. How often that was. */
+const volatile __u32 lock_skip = 0;
+__u64 lock_skipped;
+
 /* Raised whenever memory may have changed its type: remembered classes expire. */
 __u32 lock_epoch;
 
@@ -183,6 +187,10 @@ static __always_inline struct lock_task *lock__task(bool create)
 
 	if (!generation)
 		return NULL;
+	if (lock_skip && bpf_get_prandom_u32() % lock_skip == 0) {
+		__sync_fetch_and_add(&lock_skipped, 1);
+		return NULL;
+	}
 	task = bpf_map_lookup_elem(&lock_tasks, &slot);
 	if (task && task->owner == (generation | tid))
 		return task;
@@ -226,10 +234,11 @@ enum lock_holding { LOCK_NOT_HELD, LOCK_IS_HELD, LOCK_MAY_BE_HELD };
 /*
  * Is the lock still held?  A program that the kernel skipped (recursion), or an
  * owner that is another task by now, would make edges of a lock that is long
- * released.  Asked before an edge is believed, not at each lock.
+ * released.  Asked before an edge is believed, not at each lock.  ctx: NULL, or of a
+ * program that runs for this task, on its kernel stack.
  */
 static __always_inline enum lock_holding lock__is_held(const struct lock_held *held,
-							struct task_struct *task)
+							struct task_struct *task, void *ctx)
 {
 	__u64 owner, count;
 
@@ -239,16 +248,27 @@ static __always_inline enum lock_holding lock__is_held(const struct lock_held *h
 		return (owner & ~7ULL) == (__u64)task ? LOCK_IS_HELD : LOCK_NOT_HELD;
 	case LOCK_RWSEM:
 		owner = lock__read(held->address + bpf_core_field_offset(struct rw_semaphore, owner));
+		/* RWSEM_READER_OWNED: downgraded, or another's, and this one's end was not seen. */
 		if (held->mode == LOCK_MODE_WRITE)
-			return (owner & ~7ULL) == (__u64)task ? LOCK_IS_HELD : LOCK_NOT_HELD;
-		/* RWSEM_WRITER_LOCKED, and the readers above RWSEM_FLAG_READFAIL's other bits. */
+			return (owner & ~7ULL) == (__u64)task && !(owner & 1) ? LOCK_IS_HELD :
+									       LOCK_NOT_HELD;
+		/*
+		 * RWSEM_WRITER_LOCKED, and the readers above RWSEM_FLAG_READFAIL's other bits.
+		 * owner names the last reader to come, also once that one has gone and
+		 * an earlier one is still there.
+		 */
 		count = lock__read(held->address + bpf_core_field_offset(struct rw_semaphore, count));
-		if ((count & 1) || !(count >> 8))
-			return LOCK_NOT_HELD;
-		/* Of several readers, owner names the last to come, and stays when it goes. */
-		if ((owner & ~7ULL) == (__u64)task && count >> 8 == 1)
-			return LOCK_IS_HELD;
-		return LOCK_MAY_BE_HELD;
+		return (count & 1) || !(count >> 8) ? LOCK_NOT_HELD : LOCK_MAY_BE_HELD;
+	case LOCK_PERCPU_RWSEM:
+		/* Taken by some writer: it does not tell by whom. */
+		count = lock__read(held->address + bpf_core_field_offset(struct percpu_rw_semaphore, block));
+		return (__u32)count ? LOCK_MAY_BE_HELD : LOCK_NOT_HELD;
+	case LOCK_HANDLE:
+		/* From before jbd2__journal_start() tells of it to the end of jbd2_journal_stop(). */
+		return BPF_CORE_READ(task, journal_info) ? LOCK_IS_HELD : LOCK_NOT_HELD;
+	case LOCK_DAX_ENTRY:
+		/* While that fault goes on, all else is further down the stack. */
+		return ctx && (__u32)(__u64)ctx < held->frame ? LOCK_MAY_BE_HELD : LOCK_NOT_HELD;
 	default:
 		return LOCK_IS_HELD;
 	}

@@ -42,6 +42,7 @@ enum long_option {
 	OPTION_FS = 256,
 	OPTION_BUFFER,
 	OPTION_HIDE,
+	OPTION_SKIP,
 	OPTION_EVENTS,
 	OPTION_USER_STACKS,
 	OPTION_RULE,
@@ -77,6 +78,7 @@ struct trace_options {
 	{ "buffer", required_argument, NULL, OPTION_BUFFER },		\
 	{ "locks", required_argument, NULL, OPTION_LOCKS },		\
 	{ "hide", required_argument, NULL, OPTION_HIDE },		\
+	{ "skip", required_argument, NULL, OPTION_SKIP },		\
 	{ "events", required_argument, NULL, OPTION_EVENTS },		\
 	{ "user-stacks", no_argument, NULL, OPTION_USER_STACKS }
 #define COMMON_LONG_OPTIONS						\

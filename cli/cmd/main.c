@@ -232,6 +232,17 @@ int take_ranks(const struct command *command, const char *name, struct ranks **r
 	return usage_error(command, "--ranks: %s", error);
 }
 
+static bool parse_skip(const char *text, __u32 *skip)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	*skip = number;
+	return !errno && end != text && !*end && number >= 2 && number <= 1000000;
+}
+
 int take_trace_option(const struct command *command, int option, struct trace_options *options)
 {
 	switch (option) {
@@ -263,6 +274,10 @@ int take_trace_option(const struct command *command, int option, struct trace_op
 			return usage_error(command, "more than %d times --hide", MAX_HIDDEN);
 		options->hidden[options->hidden_count++] = optarg;
 		options->probe.hidden = options->hidden;
+		return -1;
+	case OPTION_SKIP:
+		if (!parse_skip(optarg, &options->probe.skip))
+			return usage_error(command, "--skip %s: it is a number from 2 to 1000000", optarg);
 		return -1;
 	default:
 		return take_common_option(command, option);

@@ -245,6 +245,9 @@ static int poll_until_end(struct session *session)
 			if (count < 0)
 				return count;
 		}
+		count = annotator__locks_now(session->annotator);
+		if (count < 0)
+			return count;
 		count = probe__take_turns(session->probe, annotator__edges(session->annotator), time);
 		if (count < 0)
 			return count;

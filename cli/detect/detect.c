@@ -195,6 +195,7 @@ void detector__free(struct detector *detector)
 
 	if (!detector)
 		return;
+	finding__settle(detector, false);
 	HASH_CLEAR(hh, detector->index);
 	while (detector->first) {
 		next = detector->first->next;
@@ -261,6 +262,8 @@ enum verdict detector__verdict(const struct detector *detector, bool broken, siz
 		return VERDICT_INCONCLUSIVE;
 	/* An edge that is missing may be the one that closes a cycle. */
 	if ((detector->options.rules & RULES_OF_LOCKS) && (order_loss__sum(order) || detector->unsure.count))
+		return VERDICT_INCONCLUSIVE;
+	if (detector->waiting_count)
 		return VERDICT_INCONCLUSIVE;
 	for (rule = 0; rule < RULE_COUNT; rule++)
 		if (detector__selected(detector, rule) &&

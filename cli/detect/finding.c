@@ -44,7 +44,7 @@ static struct finding *begin(struct detector *detector, enum rule_index rule, co
 	key.fingerprint = fingerprint;
 	key.inode = *id;
 	HASH_FIND(hh, detector->index, &key, sizeof(key), finding);
-	if (!finding && detector->count >= MAX_FINDINGS) {
+	if (!finding && detector->count + detector->waiting_count >= MAX_FINDINGS) {
 		finding = find_alike(detector, fingerprint);
 		if (!finding) {
 			detector->unlisted++;
@@ -167,15 +167,52 @@ bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 	return false;
 }
 
-void finding__commit(struct detector *detector, struct finding *finding)
+static void publish(struct detector *detector, struct finding *finding)
 {
 	finding->lost = model__loss(detector->model)->records;
 	if (detector->options.untold)
 		finding->untold = detector->options.untold(detector->options.context);
-	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
+	finding->next = NULL;
 	*detector->last = finding;
 	detector->last = &finding->next;
 	detector->count++;
 	if (detector->options.found)
 		detector->options.found(detector->options.context, detector, finding);
+}
+
+void finding__commit(struct detector *detector, struct finding *finding)
+{
+	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
+	publish(detector, finding);
+}
+
+void finding__commit_if_seen(struct detector *detector, struct finding *finding)
+{
+	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
+	finding->next = detector->waiting;
+	detector->waiting = finding;
+	detector->waiting_count++;
+}
+
+void finding__settle(struct detector *detector, bool all_seen)
+{
+	struct finding *finding, *next, *oldest = NULL;
+
+	for (finding = detector->waiting; finding; finding = next) {
+		next = finding->next;
+		finding->next = oldest;
+		oldest = finding;
+	}
+	detector->waiting = NULL;
+	detector->waiting_count = 0;
+	for (finding = oldest; finding; finding = next) {
+		next = finding->next;
+		if (all_seen) {
+			publish(detector, finding);
+			continue;
+		}
+		detector->coverage[finding->rule].unknown++;
+		HASH_DEL(detector->index, finding);
+		free(finding);
+	}
 }

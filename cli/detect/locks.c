@@ -289,14 +289,16 @@ static void keep_unsure(struct detector *detector, const struct event_lock_edge 
 	unsure->edges[unsure->count++] = *record;
 }
 
-/* Tracing has ended, or one of the recordings that the stream is of. */
-static void settle_unsure(struct detector *detector, const struct event_lock_loss *loss)
+/* All that could not run until now has been told, and so whether a release may be missing. */
+static void settle_unsure(struct detector *detector)
 {
+	const struct order_loss *loss = order_stream__loss(detector->order);
 	struct unsure_edges *unsure = &detector->unsure;
 	const struct model_task *task;
 	size_t i, count = unsure->count;
 
 	unsure->count = 0;
+	finding__settle(detector, !loss->missed);
 	if (loss->missed) {
 		detector->coverage[RULE_LOCK_ORDER].unknown += count;
 		return;
@@ -323,7 +325,7 @@ static void lock(struct detector *detector, const struct model_task *task,
 		take_leak(detector, task, (const void *)record);
 		break;
 	case EVENT_LOCK_LOSS:
-		settle_unsure(detector, (const void *)record);
+		settle_unsure(detector);
 		break;
 	}
 }

@@ -10,7 +10,8 @@
  * exclusively, at the place that counts.  EVENT_LOCK_SET names the locks by their
  * address, so that two inodes' locks are two.
  *
- * Silent if either set is not known as a whole, or has a percpu_rw_semaphore, of
+ * A program that could not run may have left a lock out, so each waits until all are
+ * known to have run.  Silent if either set is not known as a whole, or has a percpu_rw_semaphore, of
  * which readers are invisible.  Silent also about what other means may keep apart:
  *
  * DX06 flip-unserialised: a flip of S_DAX against a fault: what keeps faults out must
@@ -113,7 +114,7 @@ static void predict(struct detector *detector, const struct conflict *conflict, 
 	finding__history(finding, detector, conflict->inode, conflict->since);
 	/* Nothing has happened, so there is no moment. */
 	finding->moment = -1;
-	finding__commit(detector, finding);
+	finding__commit_if_seen(detector, finding);
 }
 
 /* The task's outermost operation of this kind on the inode, or NULL. */
@@ -318,7 +319,7 @@ static void old_mode_used(struct detector *detector, struct model_task *task,
 	finding__actor(finding, detector, task->tid, "writepages");
 	finding__actor(finding, detector, inode->mode.changed_by, "fileattr");
 	finding__history(finding, detector, inode, operation->event);
-	finding__commit(detector, finding);
+	finding__commit_if_seen(detector, finding);
 }
 
 /* --- all of them -------------------------------------------------------------- */

@@ -25,6 +25,8 @@ struct detector {
 	struct finding *first, **last;
 	struct finding *index;		/* hash */
 	size_t count;
+	struct finding *waiting;	/* for finding__settle(), the newest first */
+	size_t waiting_count;
 	__u64 unlisted;			/* of a fingerprint for which there was no room */
 };
 
@@ -159,5 +161,14 @@ bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 			  const struct model_inode *inode);
 /* The finding is whole: keep it and tell whoever listens. */
 void finding__commit(struct detector *detector, struct finding *finding);
+
+/*
+ * The same of one that rests on what tasks held: it is true unless a program that follows
+ * locks could not run, so it waits for the next EVENT_LOCK_LOSS.
+ */
+void finding__commit_if_seen(struct detector *detector, struct finding *finding);
+
+/* That record has come; all_seen: all programs have run, always. */
+void finding__settle(struct detector *detector, bool all_seen);
 
 #endif /* DAXTRACE_DETECT_PRIVATE_H */

@@ -19,6 +19,8 @@ static void out_of_memory(void) __attribute__((noreturn));
 #define STACK_IDS	4096
 /* Addresses already named; a small power of two, since collisions cost a repeat only. */
 #define NAMED		8192
+/* How often it is asked what of locks was not followed: it takes a system call a program. */
+#define LOCK_LOSS_NS	500000000ULL
 
 /* A user stack that has been told: its addresses are one process's. */
 struct user_stack {
@@ -38,6 +40,11 @@ struct annotator {
 	struct lock_names *lock_names;
 	__u64 edges;
 	__u64 lost;
+	__u64 newest;			/* time of the last record that came */
+	/* What waits for what was not followed up to now; when and what was told of that. */
+	bool unsure;
+	__u64 lock_loss_time;
+	struct event_lock_loss lock_loss;
 	unsigned char seen[STACK_IDS / 8];
 	__u64 named[NAMED];
 	struct user_symbols *user_symbols;	/* NULL: not asked for */
@@ -235,8 +242,13 @@ static int prepare(struct annotator *annotator, const struct event_header *recor
 	case EVENT_LOCK_EDGE:
 		annotator->edges++;
 		edge = (const struct event_lock_edge *)record;
+		if (edge->flags & LOCK_EDGE_UNSURE)
+			annotator->unsure = true;
 		err = need_stack(annotator, edge->from_stack, record->time);
 		return err < 0 ? err : need_stack(annotator, edge->to_stack, record->time);
+	case EVENT_LOCK_SET:
+		annotator->unsure = true;
+		return 0;
 	case EVENT_LOCK_LEAK:
 		return need_stack(annotator, ((const struct event_lock_leak *)record)->stack,
 				  record->time);
@@ -266,6 +278,7 @@ int annotator__visit(void *context, const struct event_header *record)
 	int err;
 
 	annotator->lost += record->lost;
+	annotator->newest = record->time;
 	if (record->type == EVENT_USER_STACK)
 		return visit_user_stack(annotator, (const struct event_user_stack *)record);
 	if (record->type == EVENT_TASK && annotator->user_symbols && record->tid == record->tgid)
@@ -304,19 +317,41 @@ static int visit_count(void *context, __u32 id, __u64 acquisitions, __u32 max_de
 	return annotator->visit(annotator->context, &count.header);
 }
 
+/* What was lost since the last time; also if nothing was. */
+static int tell_lock_loss(struct annotator *annotator, __u64 time)
+{
+	struct event_lock_loss *told = &annotator->lock_loss, now, loss;
+
+	memset(&now, 0, sizeof(now));
+	if (!probe__lock_loss(annotator->probe, &now))
+		return 0;
+	fill_header(&loss.header, EVENT_LOCK_LOSS, sizeof(loss), time);
+	loss.unseen = now.unseen - told->unseen;
+	loss.overflow = now.overflow - told->overflow;
+	loss.room = now.room - told->room;
+	loss.stale = now.stale - told->stale;
+	loss.missed = now.missed - told->missed;
+	*told = now;
+	annotator->unsure = false;
+	return annotator->visit(annotator->context, &loss.header);
+}
+
+int annotator__locks_now(struct annotator *annotator)
+{
+	__u64 now = now_ns();
+
+	if (!annotator->unsure || now - annotator->lock_loss_time < LOCK_LOSS_NS)
+		return 0;
+	annotator->lock_loss_time = now;
+	/* Not now: records from before now may still come. */
+	return tell_lock_loss(annotator, annotator->newest);
+}
+
 int annotator__locks_end(struct annotator *annotator)
 {
-	struct event_lock_loss loss;
-	int err;
+	int err = probe__lock_counts(annotator->probe, visit_count, annotator);
 
-	err = probe__lock_counts(annotator->probe, visit_count, annotator);
-	if (err < 0)
-		return err;
-	fill_header(&loss.header, EVENT_LOCK_LOSS, sizeof(loss), now_ns());
-	/* Also if nothing was lost: that is what edges that are not certain wait for. */
-	if (!probe__lock_loss(annotator->probe, &loss))
-		return 0;
-	return annotator->visit(annotator->context, &loss.header);
+	return err < 0 ? err : tell_lock_loss(annotator, now_ns());
 }
 
 int annotator__gap(struct annotator *annotator, __u64 lost)

@@ -20,6 +20,12 @@ int annotator__visit(void *annotator, const struct event_header *record);
 /* Hand on a record that says how many more were lost than the stream shows. */
 int annotator__gap(struct annotator *annotator, __u64 lost);
 
+/*
+ * Now and then, while tracing goes on: if lock edges wait for it, what was not followed
+ * up to now, which says whether they are certain.
+ */
+int annotator__locks_now(struct annotator *annotator);
+
 /* At the end: how often each lock class was taken, and what was not followed. */
 int annotator__locks_end(struct annotator *annotator);
 

@@ -61,7 +61,7 @@ static const char *const lock_maps[] = {
 };
 
 int probe_locks__configure(struct bpf_object *object, enum probe_locks_setting setting,
-			   bool remember)
+			   bool remember, __u32 skip)
 {
 	bool dax_only = setting == LOCKS_DAX;
 	struct sysinfo info;
@@ -81,6 +81,7 @@ int probe_locks__configure(struct bpf_object *object, enum probe_locks_setting s
 	slots--;
 	err = err ?: object__set_constant(object, "lock_slots", &slots, sizeof(slots));
 	err = err ?: object__set_constant(object, "lock_dax_only", &dax_only, sizeof(dax_only));
+	err = err ?: object__set_constant(object, "lock_skip", &skip, sizeof(skip));
 	return err ?: object__set_constant(object, "lock_remember", &remember, sizeof(remember));
 }
 

@@ -14,9 +14,12 @@ struct probe_locks;
 struct probe_locks *probe_locks__new(enum probe_locks_setting setting);
 void probe_locks__free(struct probe_locks *locks);
 
-/* Before the programs are loaded; remember: it is seen when memory changes its type. */
+/*
+ * Before the programs are loaded; remember: it is seen when memory changes its type;
+ * skip: for tests, as if one run in so many were skipped, 0: none.
+ */
 int probe_locks__configure(struct bpf_object *object, enum probe_locks_setting setting,
-			   bool remember);
+			   bool remember, __u32 skip);
 
 /* Is it one of those programs? */
 bool probe_locks__owns(const struct bpf_program *program);

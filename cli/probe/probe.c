@@ -177,7 +177,8 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	err = err ?: bpf_map__set_max_entries(buffers, probe->layout.shards);
 	err = err ?: bpf_map__set_value_size(buffers, buffer_layout__value(&probe->layout));
 	err = err ?: probe_locks__configure(probe->object, options->locks,
-					    probe->status[OBSERVED_LOCK_REUSE].way >= 0);
+					    probe->status[OBSERVED_LOCK_REUSE].way >= 0,
+					    options->skip);
 	err = err ?: object__set_constant(probe->object, "page_shift", &shift, sizeof(shift));
 	err = err ?: object__set_constant(probe->object, "shard_mask", &shard_mask, sizeof(shard_mask));
 	err = err ?: object__set_constant(probe->object, "data_mask", &data_mask, sizeof(data_mask));
@@ -559,13 +560,16 @@ double probe__locks_share(const struct probe *probe, double seconds)
 
 bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
 {
+	__u64 skipped = 0;
+
 	if (!probe->locks)
 		return false;
 	object__load(probe->object, "lock_unseen", &loss->unseen, sizeof(loss->unseen));
 	object__load(probe->object, "lock_overflow", &loss->overflow, sizeof(loss->overflow));
 	object__load(probe->object, "lock_room", &loss->room, sizeof(loss->room));
 	object__load(probe->object, "lock_stale", &loss->stale, sizeof(loss->stale));
-	loss->missed = missed_runs(probe, true);
+	object__load(probe->object, "lock_skipped", &skipped, sizeof(skipped));
+	loss->missed = missed_runs(probe, true) + skipped;
 	return true;
 }
 

@@ -40,6 +40,7 @@ struct probe_options {
 	const char *scope;		/* what these two leave, for people; NULL: all */
 	enum probe_locks_setting locks;
 	bool user_stacks;		/* --user-stacks */
+	__u32 skip;			/* for tests: as if one run in so many of locks' programs were skipped */
 	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
 };
 

@@ -114,6 +114,9 @@ static bool is_wanted(const struct event_header *record)
 		return classes[((const struct event_lock_name *)record)->id & (IDS - 1)];
 	case EVENT_LOCK_COUNT:
 		return false;
+	/* Findings wait for it. */
+	case EVENT_LOCK_LOSS:
+		return true;
 	default:
 		return is_of_the_time(record);
 	}
