@@ -42,14 +42,26 @@ static __always_inline void entry_wait__record(__u32 type, const struct inode_id
  * Waiters on entries are those whose wait queue entry has this function, which
  * also is what wakes them.
  */
-extern const void wake_exceptional_entry_func __ksym __weak;
+__u64 entry_wait_function;
+
+/*
+ * Run by user space before the others are attached.  As "__ksym" it would have
+ * libbpf read all of /proc/kallsyms, a third of the time that a start takes.
+ */
+SEC("syscall")
+int entry_wait__find(void *unused)
+{
+	static const char name[] = "wake_exceptional_entry_func";
+
+	return bpf_kallsyms_lookup_name(name, sizeof(name), 0, &entry_wait_function);
+}
 
 static __always_inline void entry_wait__begin(struct wait_queue_entry *wait)
 {
 	struct wait_exceptional_entry_queue *entry = (void *)wait;
 	struct inode_id id;
 
-	if (!tracing || (void *)wait->func != &wake_exceptional_entry_func)
+	if (!tracing || (__u64)wait->func != entry_wait_function)
 		return;
 	if (xarray__inode(BPF_CORE_READ(entry, key.xa), &id))
 		entry_wait__record(EVENT_ENTRY_WAIT, &id, BPF_CORE_READ(entry, key.entry_start),

@@ -82,8 +82,23 @@ struct {
 
 __u32 lock_class_ids, lock_cache_ids, lock_modules;
 
-/* x86-64 without 5-level paging or with: where the array of struct page is. */
-extern const void vmemmap_base __ksym __weak;
+/*
+ * Where the array of struct page is, on x86-64 with 5-level paging or without.  Read by
+ * a program that user space runs before locks are traced, for what entry_wait__find() says.
+ */
+__u64 lock_pages;
+
+SEC("syscall")
+int lock_class__find(void *unused)
+{
+	static const char name[] = "vmemmap_base";
+	__u64 *address = &lock_pages;
+	long err = bpf_kallsyms_lookup_name(name, sizeof(name), 0, address);
+
+	if (err)
+		return err;
+	return bpf_probe_read_kernel(&lock_pages, sizeof(lock_pages), (void *)lock_pages);
+}
 
 /* 7.x calls compound_head compound_info; 6.11 made PG_slab a type of page. */
 struct page___info {
@@ -265,15 +280,14 @@ static __always_inline bool lock__is_superblock(struct lock_cache *cache, __u64 
 static __always_inline bool lock__identify_slab(void *ctx, __u64 address,
 						struct lock_identity *identity)
 {
-	__u64 pages, size = bpf_core_type_size(struct page), cache_address, base;
+	__u64 pages = lock_pages, size = bpf_core_type_size(struct page), cache_address, base;
 	struct lock_cache *cache;
 	struct inode *inode;
 	struct page *page;
 	__u32 offset;
 
-	if (!direct_map || !&vmemmap_base || address < direct_map || address >= KERNEL_IMAGE)
+	if (!direct_map || address < direct_map || address >= KERNEL_IMAGE)
 		return false;
-	pages = lock__read((__u64)&vmemmap_base);
 	/* Behind the direct map is what has no struct page: vmalloc, stacks. */
 	if (!pages || address >= direct_map + (1ULL << 46))
 		return false;

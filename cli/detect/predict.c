@@ -347,8 +347,22 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 	if (operation->operation != OPERATION_INVALIDATE)
 		return;
 	write = around(operation->task, operation->inode, OPERATION_WRITE);
-	if (write)
-		write_removes(write, operation->first, operation->last);
+	if (!write)
+		return;
+	if (write->notes.flags & NOTE_EARLY && operation__covers(operation, write->notes.rival_index,
+								write->notes.rival_index))
+		write->notes.flags |= NOTE_LATE;
+	write_removes(write, operation->first, operation->last);
+}
+
+/*
+ * Blocks that were there are answered without a record (IOMAP_IS_SETTLED of bpf/buffer.h),
+ * those that were not with one, behind which the write removes what it must.
+ */
+static void write_invalidated(struct model_operation *write)
+{
+	if ((write->notes.flags & (NOTE_EARLY | NOTE_LATE)) == NOTE_EARLY)
+		write->notes.flags |= NOTE_ALLOCATED;
 }
 
 #define SOME_PAGES	16
@@ -392,6 +406,11 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 				model__locks_at(detector->model, operation->task,
 						LOCK_PLACE_WRITEPAGES, &operation->inode->id);
 		}
+		break;
+	case OPERATION_INVALIDATE:
+		outer = around(operation->task, operation->inode, OPERATION_WRITE);
+		if (outer)
+			write_invalidated(outer);
 		break;
 	case OPERATION_FALLOCATE:
 		if (!result && (operation->notes.flags & NOTE_PREDICTED))

@@ -97,6 +97,7 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 #define NOTE_PREDICTED		0x800	/* the operation and notes.rival have no lock in common */
 #define NOTE_EARLY		0x1000	/* of a WRITE: notes.rival's hole was removed before any answer */
 #define NOTE_ALLOCATED		0x2000	/* and then the block was there, and nothing was removed since */
+#define NOTE_LATE		0x8000	/* of NOTE_EARLY: it has removed once more */
 #define NOTE_MOVED		0x4000	/* of NOTE_PREDICTED: the page's block moves */
 #define NOTE_MAPPED		0x200	/* of a FILEATTR: the file was mapped in it */
 

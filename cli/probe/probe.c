@@ -16,6 +16,7 @@
 #include "probe/expand.h"
 #include "probe/filter.h"
 #include "probe/locks.h"
+#include "probe/lookup.h"
 #include "probe/modules.h"
 #include "probe/object.h"
 #include "probe/probe.h"
@@ -144,6 +145,7 @@ static int set_programs(struct probe *probe, const struct probe_options *options
 	}
 	err = filter__set_programs(probe->object, options);
 	err = err ?: calls__set_programs(probe->object);
+	err = err ?: lookup__choose(probe->object);
 	return err ?: modules__await(probe->object, awaited_events(probe));
 }
 
@@ -280,6 +282,7 @@ static struct bpf_object *open_object(void)
 static int try_ways(struct probe *probe, const struct resolver *resolver,
 		    const struct probe_options *options)
 {
+	const char *program;
 	int observed, err;
 
 	probe->object = open_object();
@@ -299,6 +302,11 @@ static int try_ways(struct probe *probe, const struct resolver *resolver,
 		return 1;
 	}
 	object__tell_cost(probe->object);
+	err = lookup__run(probe->object, &program);
+	if (err) {
+		give_up_way(probe, owner_of(probe, program), resolver, options, program, -err);
+		return 1;
+	}
 	err = attach(probe, resolver, options);
 	return err ?: filter__fill(probe->object, options);
 }
