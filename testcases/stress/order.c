@@ -34,6 +34,7 @@ struct task {
 	unsigned long long next;	/* the operation that comes next, at least: PARTS * step + part */
 	unsigned long long seen;
 	unsigned long long lost;	/* what was lost in all at its last record */
+	unsigned long long lost_before;	/* the same at its last operation that counts */
 	enum operation inside[DEPTH];
 	unsigned int depth;
 	bool known;			/* what it is inside of */
@@ -102,9 +103,11 @@ static void take_enter(struct task *task, const struct event_enter *record)
 	/* The first one of this kind that can come now */
 	while (every && number < task->next)
 		number += PARTS * every;
-	if (number < task->next || (number > task->next && task->lost == lost))
+	/* What is missing may have been lost before other records of the operations around it. */
+	if (number < task->next || (number > task->next && task->lost_before == lost))
 		wrong(task, "there comes number %llu, and nothing was lost", number);
 	task->next = number + 1;
+	task->lost_before = lost;
 	task->seen++;
 }
 
