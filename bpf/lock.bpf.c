@@ -281,53 +281,19 @@ static __always_inline __u64 entry__address(struct inode *inode, struct vm_fault
 
 /* --- what is held where it counts ------------------------------------------- */
 
-struct lock_place_key {
-	__u32 tid, place;
-};
-
-struct lock_place_told {
-	__u64 chain, owner;	/* as in struct lock_task */
-	struct inode_id inode;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct lock_place_key);
-	__type(value, struct lock_place_told);
-} lock_places SEC(".maps");
-
-/*
- * The chain stands for classes, not for locks; those of the inode that a task is at
- * work on are the inode's.
- */
-static __noinline int lock__tell_set(struct inode *inode, __u32 place)
+static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode, __u32 place)
 {
-	struct lock_task *task = lock__task(true);
-	struct lock_place_told *told, now = {};
-	struct lock_place_key key = {};
 	struct event_lock_set *record;
 	__u32 i, depth;
 
 	if (!task)
-		return 0;
-	key.tid = (__u32)bpf_get_current_pid_tgid();
-	key.place = place;
-	now.chain = task->chain;
-	now.owner = task->owner;
-	inode_id__fill(&now.inode, inode);
-	told = bpf_map_lookup_elem(&lock_places, &key);
-	/* Of the rarer places it matters whether a lock was let go since the last one. */
-	if ((place == LOCK_PLACE_FAULT || place == LOCK_PLACE_RW) && told && told->chain == now.chain && told->owner == now.owner &&
-	    told->inode.ino == now.inode.ino && told->inode.dev == now.inode.dev &&
-	    told->inode.generation == now.inode.generation)
 		return 0;
 	task__announce();
 	record = record__reserve(sizeof(*record), EVENT_LOCK_SET);
 	if (!record)
 		return 0;
 	depth = task->depth;
-	record->inode = now.inode;
+	inode_id__fill(&record->inode, inode);
 	record->place = place;
 	record->count = depth + task->overflow;
 	for (i = 0; i < LOCK_SET_MAX; i++) {
@@ -340,8 +306,33 @@ static __noinline int lock__tell_set(struct inode *inode, __u32 place)
 		record->held[i].taking = held ? task->held[i].taking : 0;
 	}
 	record__submit(record);
-	bpf_map_update_elem(&lock_places, &key, &now, BPF_ANY);
-	return 0;
+	return 1;
+}
+
+/*
+ * Of the two places where tasks come all the time only what is not as it was the last
+ * time.  The chain stands for classes, not for locks; those of the inode that a task is
+ * at work on are the inode's.
+ */
+static __always_inline void lock__tell_set_once(struct inode *inode, __u32 place)
+{
+	struct lock_task *task = lock__task(true);
+	struct lock_told *told;
+
+	if (!task)
+		return;
+	told = &task->told[place == LOCK_PLACE_RW ? LOCK_TOLD_RW : LOCK_TOLD_FAULT];
+	if (told->inode == (__u64)inode && told->chain == task->chain &&
+	    told->ino == inode->i_ino && told->generation == inode->i_generation &&
+	    told->dev == inode->i_sb->s_dev)
+		return;
+	if (!lock__tell_set(task, inode, place))
+		return;
+	told->chain = task->chain;
+	told->inode = lock__number(task, (__u64)inode);
+	told->ino = inode->i_ino;
+	told->generation = inode->i_generation;
+	told->dev = inode->i_sb->s_dev;
 }
 
 SEC("fentry/truncate_inode_pages_range")
@@ -350,7 +341,7 @@ int BPF_PROG(lock_set__truncate, struct address_space *mapping)
 	struct inode *inode = mapping->host;
 
 	if (inode__wanted(inode))
-		lock__tell_set(inode, LOCK_PLACE_TRUNCATE);
+		lock__tell_set(lock__task(true), inode, LOCK_PLACE_TRUNCATE);
 	return 0;
 }
 
@@ -358,7 +349,7 @@ SEC("fentry/inode_set_flags")
 int BPF_PROG(lock_set__flip, struct inode *inode, unsigned int flags, unsigned int mask)
 {
 	if ((mask & S_DAX) && ((inode->i_flags ^ flags) & S_DAX) && inode__followed(inode))
-		lock__tell_set(inode, LOCK_PLACE_FLIP);
+		lock__tell_set(lock__task(true), inode, LOCK_PLACE_FLIP);
 	return 0;
 }
 
@@ -368,7 +359,7 @@ int BPF_PROG(lock_set__rw, struct kiocb *iocb)
 	struct inode *inode = iocb->ki_filp->f_mapping->host;
 
 	if (inode__wanted(inode))
-		lock__tell_set(inode, LOCK_PLACE_RW);
+		lock__tell_set_once(inode, LOCK_PLACE_RW);
 	return 0;
 }
 
@@ -378,7 +369,7 @@ int BPF_PROG(lock_set__writepages, struct address_space *mapping)
 	struct inode *inode = mapping->host;
 
 	if (inode__followed(inode))
-		lock__tell_set(inode, LOCK_PLACE_WRITEPAGES);
+		lock__tell_set(lock__task(true), inode, LOCK_PLACE_WRITEPAGES);
 	return 0;
 }
 
@@ -388,7 +379,7 @@ int BPF_PROG(lock_set__flush, struct address_space *mapping)
 	struct inode *inode = mapping->host;
 
 	if (inode__wanted(inode))
-		lock__tell_set(inode, LOCK_PLACE_FLUSH);
+		lock__tell_set(lock__task(true), inode, LOCK_PLACE_FLUSH);
 	return 0;
 }
 
@@ -396,7 +387,7 @@ SEC("tp_btf/dax_pte_fault")
 int BPF_PROG(lock_entry__pte_begin, struct inode *inode, struct vm_fault *vmf)
 {
 	if (inode__wanted(inode))
-		lock__tell_set(inode, LOCK_PLACE_FAULT);
+		lock__tell_set_once(inode, LOCK_PLACE_FAULT);
 	lock__acquire(ctx, entry__address(inode, vmf), inode__lock_key(inode, LOCK_DAX_ENTRY),
 		      LOCK_DAX_ENTRY, LOCK_MODE_WRITE);
 	return 0;
@@ -413,7 +404,7 @@ SEC("tp_btf/dax_pmd_fault")
 int BPF_PROG(lock_entry__pmd_begin, struct inode *inode, struct vm_fault *vmf)
 {
 	if (inode__wanted(inode))
-		lock__tell_set(inode, LOCK_PLACE_FAULT);
+		lock__tell_set_once(inode, LOCK_PLACE_FAULT);
 	lock__acquire(ctx, entry__address(inode, vmf), inode__lock_key(inode, LOCK_DAX_ENTRY),
 		      LOCK_DAX_ENTRY, LOCK_MODE_WRITE);
 	return 0;

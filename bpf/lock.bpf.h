@@ -40,6 +40,16 @@ struct lock_seen {
 	__u32 reserved;
 };
 
+/* What a task held on an inode when that was last told of (EVENT_LOCK_SET). */
+struct lock_told {
+	__u64 chain;
+	__u64 inode;	/* address; 0: nothing was told */
+	__u64 ino;
+	__u32 generation, dev;	/* all four: an inode's memory is another's in time */
+};
+
+enum { LOCK_TOLD_FAULT, LOCK_TOLD_RW, LOCK_TOLD_COUNT };
+
 /*
  * A task's held locks.  These are in an array by task number, not in task
  * storage: that costs a lookup of some 60 instructions, twice for each lock, this
@@ -54,6 +64,7 @@ struct lock_task {
 	__u32 handles;	/* of depth: jbd2 handles */
 	__u32 takings;
 	__u64 number;	/* see lock__number() */
+	struct lock_told told[LOCK_TOLD_COUNT];
 	struct lock_held held[LOCK_HELD_MAX];
 	struct lock_seen seen[LOCK_SEEN_SIZE];
 };

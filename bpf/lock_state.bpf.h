@@ -141,6 +141,8 @@ __noinline int lock__take_place(struct lock_task *task, __u64 owner)
 		lock__flush(&task->seen[i]);
 		task->seen[i].key = 0;
 	}
+	for (i = 0; i < LOCK_TOLD_COUNT; i++)
+		task->told[i].inode = 0;
 	task->depth = 0;
 	task->overflow = 0;
 	task->handles = 0;

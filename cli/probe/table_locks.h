@@ -133,8 +133,19 @@
 		.name = "lock-set",
 		.what = "which locks a task holds where another must be kept out",
 		.without = "nothing but DX13 is predicted",
-		/* Of faults lock-entry tells. */
+		/* Of faults lock-entry tells; of reads and writes only DX09, which needs all events. */
 		.ways = {
+			{ {
+				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
+				{ PROBE_FENTRY, "lock_set__flip", "inode_set_flags", "inode,-,-=" },
+			}, .set = PROBE_DEFAULT_ONLY },
+			{ {
+				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
+			}, .set = PROBE_DEFAULT_ONLY },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__rw", "dax_iomap_rw", "kiocb" },
