@@ -186,7 +186,8 @@ static ssize_t refdax_write_locked(struct kiocb *iocb, struct iov_iter *from,
 	else
 		ret = refdax_cache_write(iocb, from);
 
-	if (pos + count > size) {
+	/* Also a write that did not grow the file may have allocated the block that has its end. */
+	if (pos + count > size || (inode->i_nlink && !list_empty(&REFDAX_I(inode)->i_orphan))) {
 		err = refdax_write_end(inode, mode, iocb->ki_pos, ret == count);
 		if (err)
 			ret = err;

@@ -254,8 +254,13 @@ int refdax_drop_link(struct jbd2_journal_handle *handle, struct inode *inode)
 		clear_nlink(inode);
 	else
 		drop_nlink(inode);
-	if (!inode->i_nlink)
-		return refdax_orphan_add(handle, inode);
+	if (!inode->i_nlink) {
+		int err = refdax_orphan_add(handle, inode);
+
+		if (err)
+			return err;
+	}
+	/* Also when it was an orphan before, of which refdax_orphan_add() writes nothing. */
 	return refdax_inode_update_data(handle, inode);
 }
 
