@@ -46,7 +46,7 @@ __u64 entry_wait_function;
 
 /*
  * Run by user space before the others are attached.  As "__ksym" it would have
- * libbpf read all of /proc/kallsyms, a third of the time that a start takes.
+ * libbpf read all of /proc/kallsyms, also where no program that needs it is loaded.
  */
 SEC("syscall")
 int entry_wait__find(void *unused)

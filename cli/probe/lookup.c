@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "common/log.h"
 #include "probe/lookup.h"
+#include "probe/object.h"
 
 static const struct {
 	const char *finder, *user;
@@ -36,14 +36,6 @@ int lookup__choose(struct bpf_object *object)
 	return 0;
 }
 
-static int run(struct bpf_program *finder)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options);
-	int err = bpf_prog_test_run_opts(bpf_program__fd(finder), &options);
-
-	return err ?: (int)options.retval;
-}
-
 int lookup__run(struct bpf_object *object, const char **program)
 {
 	struct bpf_program *finder;
@@ -54,7 +46,7 @@ int lookup__run(struct bpf_object *object, const char **program)
 		finder = bpf_object__find_program_by_name(object, lookups[i].finder);
 		if (!bpf_program__autoload(finder))
 			continue;
-		err = run(finder);
+		err = object__run(finder);
 		if (!err)
 			continue;
 		log_verbose(1, "%s: %d", lookups[i].finder, err);

@@ -106,6 +106,14 @@ int object__load(struct bpf_object *object, const char *name, void *value, size_
 	return access_variable(object, name, value, NULL, size);
 }
 
+int object__run(const struct bpf_program *program)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	int err = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	return err ?: (int)options.retval;
+}
+
 void object__tell_cost(struct bpf_object *object)
 {
 	struct bpf_program *program;

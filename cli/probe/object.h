@@ -18,6 +18,9 @@ int object__set_constant(struct bpf_object *object, const char *name, const void
 int object__store(struct bpf_object *object, const char *name, const void *value, size_t size);
 int object__load(struct bpf_object *object, const char *name, void *value, size_t size);
 
+/* Run a program of type "syscall", loaded.  What it returns, or a negative errno. */
+int object__run(const struct bpf_program *program);
+
 /* What the verifier had to look at, with -v -v: it is what loading takes its time for. */
 void object__tell_cost(struct bpf_object *object);
 
