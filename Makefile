@@ -83,7 +83,7 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. $(WARN
 
 bpf: $(O)/bpf/daxtrace.bpf.o
 
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c bpf/daxtrace.bpf.h $(wildcard bpf/*.bpf.h) bpf/events.h bpf/buffer.h vmlinux.h
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c bpf/daxtrace.bpf.h $(wildcard bpf/*.bpf.h) bpf/events.h bpf/buffer.h bpf/perturb.h vmlinux.h
 	@mkdir -p $(@D)
 	$(call msg,BPF,$<)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@

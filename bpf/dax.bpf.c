@@ -407,10 +407,12 @@ int BPF_PROG(entry_dirty__tp, struct inode *inode, struct vm_fault *vmf, int res
  * dax_insert_entry() replaces one; those are not inside of the two.)
  */
 /* task_state.deleting */
-#define DELETING	1
-#define DELETE_TOLD	2	/* and of an entry it has been told */
+#define DELETING	0x1
+#define DELETE_TOLD	0x2	/* and of an entry it has been told */
+#define DELETE_REGARDLESS	0x4	/* ENTRY_REGARDLESS */
 
-static __always_inline void entry_delete__begin(struct address_space *mapping, __u64 index)
+static __always_inline void entry_delete__begin(struct address_space *mapping, __u64 index,
+						bool regardless)
 {
 	struct inode *inode = mapping->host;
 	struct task_state *state;
@@ -425,7 +427,7 @@ static __always_inline void entry_delete__begin(struct address_space *mapping, _
 	state->index = index;
 	if (!state->deleting)
 		__sync_fetch_and_add(&deleters, 1);
-	state->deleting = DELETING;
+	state->deleting = DELETING | (regardless ? DELETE_REGARDLESS : 0);
 }
 
 /* deleted: an entry, for certain. */
@@ -440,7 +442,7 @@ static __always_inline void entry_delete__end(bool deleted)
 	if (!state || !state->deleting)
 		return;
 	/* A kprobe's program is skipped, uncounted, where bpf(2) has been preempted. */
-	if (deleted && state->deleting != DELETE_TOLD) {
+	if (deleted && !(state->deleting & DELETE_TOLD)) {
 		shard = shard__this();
 		if (shard)
 			record__drop(shard, EVENT_ENTRY_DELETE);
@@ -460,7 +462,7 @@ static __always_inline void entry_delete__now(__u64 entry)
 	if (!state || !state->deleting)
 		return;
 	/* If there is no room for it, that is a loss which has been counted. */
-	state->deleting = DELETE_TOLD;
+	state->deleting |= DELETE_TOLD;
 	record = record__reserve(sizeof(*record), EVENT_ENTRY_DELETE);
 	if (!record)
 		return;
@@ -468,14 +470,15 @@ static __always_inline void entry_delete__now(__u64 entry)
 	record->order = value & DAX_PMD ? PMD_ORDER : 0;
 	record->index = state->index & ~((1ULL << record->order) - 1);
 	record->pfn = value >> DAX_SHIFT;
-	record->flags = value & DAX_ZERO_PAGE ? ENTRY_ZERO : 0;
+	record->flags = (value & DAX_ZERO_PAGE ? ENTRY_ZERO : 0) |
+			(state->deleting & DELETE_REGARDLESS ? ENTRY_REGARDLESS : 0);
 	record__submit(record);
 }
 
 SEC("fentry/__dax_invalidate_entry")
-int BPF_PROG(entry_delete__enter, struct address_space *mapping, unsigned long index)
+int BPF_PROG(entry_delete__enter, struct address_space *mapping, unsigned long index, bool truncate)
 {
-	entry_delete__begin(mapping, index);
+	entry_delete__begin(mapping, index, truncate);
 	return 0;
 }
 
@@ -490,7 +493,7 @@ int BPF_PROG(entry_delete__exit, struct address_space *mapping, unsigned long in
 SEC("fentry/dax_delete_mapping_range")
 int BPF_PROG(entry_delete_range__enter, struct address_space *mapping)
 {
-	entry_delete__begin(mapping, 0);
+	entry_delete__begin(mapping, 0, true);
 	return 0;
 }
 

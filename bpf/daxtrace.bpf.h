@@ -58,7 +58,7 @@ struct task_state {
 	__u32 announced;	/* EVENT_TASK is in a buffer */
 	__u32 syncs;		/* functions of a sync that it is inside of */
 	__u32 unmapping;	/* inside unmap_mapping_range(), no record made yet */
-	__u32 deleting;		/* inside a function that deletes entries: DELETING, DELETE_TOLD */
+	__u32 deleting;		/* inside a function that deletes entries: DELETING, DELETE_* */
 	__u32 writeback;	/* inside the writeback of an inode that is wanted: IN_* of persist.bpf.c */
 	__u32 reserved;		/* 0 */
 	__u64 writing;		/* inode of its last write(2) that may not have ended */
@@ -155,6 +155,22 @@ extern struct cgroup_map cgroup SEC(".maps");
 extern struct chosen_map chosen SEC(".maps");
 extern struct inodes_map inodes SEC(".maps");
 extern struct stacks_map stacks SEC(".maps");
+
+#define EEXIST		17	/* <asm-generic/errno-base.h>, not in BTF */
+
+/*
+ * The id of the kernel stack, or negative.  The map has one place for a stack, by its
+ * hash: where another is there, look without the newest frames, which are the program
+ * and what calls it, and so at another place.
+ */
+static __always_inline __s32 stack__here(void *ctx)
+{
+	__s32 id = bpf_get_stackid(ctx, &stacks, 0);
+
+	if (id == -EEXIST)
+		id = bpf_get_stackid(ctx, &stacks, 1);
+	return id == -EEXIST ? bpf_get_stackid(ctx, &stacks, 2) : id;
+}
 
 /* Bits of filters: which inodes are followed. */
 #define FILTER_DEVICES	0x1	/* those on what is in devices */

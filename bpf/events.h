@@ -148,6 +148,7 @@ enum operation {
 #define ENTRY_DIRTY	0x4	/* PAGECACHE_TAG_DIRTY is set by this */
 #define ENTRY_SYNC	0x8	/* MAP_SYNC: becomes dirty by EVENT_ENTRY_DIRTY */
 #define ENTRY_EMPTY	0x10	/* locked to be filled: it stands for nothing yet */
+#define ENTRY_REGARDLESS	0x20	/* ENTRY_DELETE: of a function that deletes dirty ones as well */
 
 struct event_header {
 	__u64 time;		/* ns, CLOCK_MONOTONIC, at the moment described */
@@ -449,11 +450,16 @@ struct event_user_frame {
 
 /*
  * Records that are missing and whose place in the stream is not in a later
- * record's ->lost: what the counters say at the end of tracing.
+ * record's ->lost: what the counters say now and then, and at the end of tracing.
+ * Its time is its place in the stream, which may be behind: records of before until come
+ * after this one, and may be next to what is missing as well.
+ * With nothing lost it says that time has passed, in which nothing was told.
  */
 struct event_gap {
 	struct event_header header;
 	__u64 lost;		/* records */
+	__u64 since;		/* ns: none of them is from before that; 0: not known */
+	__u64 until;		/* ns: when the counters were read */
 };
 
 /*
@@ -552,13 +558,19 @@ struct event_lock_name {
 	char name[96];		/* "struct.member" or a symbol, NUL-terminated */
 };
 
-/* At the end of tracing: how often a class was taken. */
+/* At the end of tracing: how often a class was taken, and how often that had to wait. */
 struct event_lock_count {
 	struct event_header header;
 	__u32 id;
 	__u32 max_depth;	/* locks that a task held when it took it, at most */
 	__u64 acquisitions;
+	/* Older traces have none of these. */
+	__u64 contentions;	/* of lock:contention_begin; LOCK_CONTENTIONS_UNKNOWN */
+	__u64 waited;		/* ns, in all */
+	__u64 longest;		/* ns, of one */
 };
+
+#define LOCK_CONTENTIONS_UNKNOWN	(~0ULL)
 
 /*
  * What the tracing of locks did not follow since the last such record: at the end, and
@@ -581,6 +593,7 @@ enum lock_place {
 	LOCK_PLACE_FLIP		= 4,	/* changes S_DAX: inode_set_flags() */
 	LOCK_PLACE_RW		= 5,	/* begins dax_iomap_rw() */
 	LOCK_PLACE_WRITEPAGES	= 6,	/* begins do_writepages() */
+	LOCK_PLACE_MAP		= 7,	/* ends mmap_region(): held, and taken since it began */
 	LOCK_PLACE_COUNT
 };
 
@@ -600,6 +613,8 @@ struct event_lock_held {
  * inode.  Of faults, reads and writes told only when they are not what the task held
  * when it came there last, but for the taking: until another record of this task and
  * place, they are the same.
+ * Of a mapping (LOCK_PLACE_MAP) also the locks that were let go again before it was
+ * made, each once, in the strongest mode; but not mapping.i_mmap_rwsem.
  */
 struct event_lock_set {
 	struct event_header header;
@@ -624,7 +639,7 @@ _Static_assert(sizeof(struct event_stack) == 40 + 8 * EVENT_STACK_DEPTH, "event_
 _Static_assert(sizeof(struct event_symbol) == 176, "event_symbol");
 _Static_assert(sizeof(struct event_user_stack) == 48, "event_user_stack");
 _Static_assert(sizeof(struct event_user_frame) == 344, "event_user_frame");
-_Static_assert(sizeof(struct event_gap) == 40, "event_gap");
+_Static_assert(sizeof(struct event_gap) == 56, "event_gap");
 _Static_assert(sizeof(struct event_mapped) == 80, "event_mapped");
 _Static_assert(sizeof(struct event_mkclean) == 80, "event_mkclean");
 _Static_assert(sizeof(struct event_mode) == 72, "event_mode");
@@ -637,7 +652,7 @@ _Static_assert(sizeof(struct event_lock_class) == 120, "event_lock_class");
 _Static_assert(sizeof(struct event_lock_edge) == 56, "event_lock_edge");
 _Static_assert(sizeof(struct event_lock_leak) == 48, "event_lock_leak");
 _Static_assert(sizeof(struct event_lock_name) == 136, "event_lock_name");
-_Static_assert(sizeof(struct event_lock_count) == 48, "event_lock_count");
+_Static_assert(sizeof(struct event_lock_count) == 72, "event_lock_count");
 _Static_assert(sizeof(struct event_lock_loss) == 72, "event_lock_loss");
 #endif
 

@@ -207,6 +207,61 @@ int BPF_PROG(lock_percpu__freeze_super)
 	return 0;
 }
 
+/* --- contention ------------------------------------------------------------- */
+
+/* include/trace/events/lock.h: macros, unchanged from 6.1 to 7.2. */
+#define LCB_F_SPIN	(1U << 0)
+#define LCB_F_RT	(1U << 3)
+#define LCB_F_MUTEX	(1U << 5)
+
+/*
+ * A task is about to wait.  Spinlocks come by here too, and are not followed; a mutex
+ * spins first, and then comes again without having ended.
+ */
+SEC("tp_btf/contention_begin")
+int BPF_PROG(lock_contention__begin, void *lock, unsigned int flags)
+{
+	struct lock_task *task;
+
+	if ((flags & LCB_F_RT) || (flags & (LCB_F_SPIN | LCB_F_MUTEX)) == LCB_F_SPIN)
+		return 0;
+	task = lock__task(true);
+	if (!task || task->wait.lock == (__u64)lock)
+		return 0;
+	task->wait.got = 0;
+	task->wait.lock = (__u64)lock;
+	task->wait.since = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/contention_end")
+int BPF_PROG(lock_contention__end, void *lock, int result)
+{
+	struct lock_task *task = lock__task(false);
+	struct lock_held *held;
+	__u64 waited;
+	__u32 at;
+
+	/* An interrupt may have waited for a spinlock meanwhile. */
+	if (!task || !lock || task->wait.lock != (__u64)lock)
+		return 0;
+	task->wait.lock = 0;
+	if (result)
+		return 0;
+	waited = bpf_ktime_get_ns() - task->wait.since;
+	at = task->depth - 1;
+	if (at < LOCK_HELD_MAX) {
+		held = &task->held[at];
+		if (held->address == (__u64)lock) {
+			lock__count_wait(task, held->class, waited);
+			return 0;
+		}
+	}
+	task->wait.got = (__u64)lock;
+	task->wait.waited = waited;
+	return 0;
+}
+
 /* --- jbd2 handles ----------------------------------------------------------- */
 
 /*
@@ -267,31 +322,19 @@ static __always_inline __u64 inode__lock_key(struct inode *inode, __u32 type)
 	return (__u64)inode->i_sb->s_type + type - 1;
 }
 
-/*
- * The entry lock is a bit in the mapping's xarray.  A fault takes it in
- * grab_mapping_entry(), just behind the tracepoint with which it begins, and
- * has let it go at the one with which it ends: these two cost a third of the
- * functions themselves.
- */
-static __always_inline __u64 entry__address(struct inode *inode, struct vm_fault *vmf)
-{
-	/* Odd, as no lock's address is. */
-	return inode->i_ino << 32 | (__u32)vmf->pgoff << 1 | 1;
-}
-
 /* --- what is held where it counts ------------------------------------------- */
 
-static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode, __u32 place)
+/* What the task holds now, or NULL: there is no room.  The caller submits it. */
+static __always_inline struct event_lock_set *lock_set__make(struct lock_task *task,
+							     struct inode *inode, __u32 place)
 {
 	struct event_lock_set *record;
 	__u32 i, depth;
 
-	if (!task)
-		return 0;
 	task__announce();
 	record = record__reserve(sizeof(*record), EVENT_LOCK_SET);
 	if (!record)
-		return 0;
+		return NULL;
 	depth = task->depth;
 	inode_id__fill(&record->inode, inode);
 	record->place = place;
@@ -305,6 +348,18 @@ static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode
 		record->held[i].type = held ? task->held[i].type : 0;
 		record->held[i].taking = held ? task->held[i].taking : 0;
 	}
+	return record;
+}
+
+static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode, __u32 place)
+{
+	struct event_lock_set *record;
+
+	if (!task)
+		return 0;
+	record = lock_set__make(task, inode, place);
+	if (!record)
+		return 0;
 	record__submit(record);
 	return 1;
 }
@@ -314,25 +369,22 @@ static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode
  * time.  The chain stands for classes, not for locks; those of the inode that a task is
  * at work on are the inode's.
  */
-static __always_inline void lock__tell_set_once(struct inode *inode, __u32 place)
+static __always_inline bool lock__is_told(const struct lock_task *task,
+					  const struct lock_told *told, struct inode *inode)
 {
-	struct lock_task *task = lock__task(true);
-	struct lock_told *told;
+	return told->inode == (__u64)inode && told->chain == task->chain &&
+	       told->ino == inode->i_ino && told->generation == inode->i_generation;
+}
 
-	if (!task)
-		return;
-	told = &task->told[place == LOCK_PLACE_RW ? LOCK_TOLD_RW : LOCK_TOLD_FAULT];
-	if (told->inode == (__u64)inode && told->chain == task->chain &&
-	    told->ino == inode->i_ino && told->generation == inode->i_generation &&
-	    told->dev == inode->i_sb->s_dev)
-		return;
-	if (!lock__tell_set(task, inode, place))
+static __always_inline void lock__tell_set_once(struct lock_task *task, struct lock_told *told,
+						struct inode *inode, __u32 place)
+{
+	if (lock__is_told(task, told, inode) || !lock__tell_set(task, inode, place))
 		return;
 	told->chain = task->chain;
 	told->inode = lock__number(task, (__u64)inode);
 	told->ino = inode->i_ino;
 	told->generation = inode->i_generation;
-	told->dev = inode->i_sb->s_dev;
 }
 
 SEC("fentry/truncate_inode_pages_range")
@@ -357,9 +409,13 @@ SEC("fentry/dax_iomap_rw")
 int BPF_PROG(lock_set__rw, struct kiocb *iocb)
 {
 	struct inode *inode = iocb->ki_filp->f_mapping->host;
+	struct lock_task *task;
 
-	if (inode__wanted(inode))
-		lock__tell_set_once(inode, LOCK_PLACE_RW);
+	if (!inode__wanted(inode))
+		return 0;
+	task = lock__task(true);
+	if (task)
+		lock__tell_set_once(task, &task->told[LOCK_TOLD_RW], inode, LOCK_PLACE_RW);
 	return 0;
 }
 
@@ -383,39 +439,97 @@ int BPF_PROG(lock_set__flush, struct address_space *mapping)
 	return 0;
 }
 
+/*
+ * The entry lock is a bit in the mapping's xarray.  A fault takes it in
+ * grab_mapping_entry(), just behind the tracepoint with which it begins, and
+ * has let it go at the one with which it ends: these two cost a third of the
+ * functions themselves.  Its address is here the fault's, on the task's stack, since
+ * to make one of the inode's number and the index takes loads, each of some ten
+ * instructions (BPF_PROBE_MEM).
+ */
+#define ENTRY_HOW	(LOCK_MODE_WRITE | LOCK_DAX_ENTRY << 16)
+
+/* Something is not as the last time.  ctx: inode, vmf. */
+static __noinline int entry__begin_slow(unsigned long long *ctx, struct lock_task *task)
+{
+	struct inode *inode = (void *)ctx[0];
+	struct lock_told *told;
+	struct lock_held *held;
+	struct lock_seen *seen;
+	__u64 address, key;
+	__u32 at;
+
+	if (!task)
+		return 0;
+	told = &task->told[LOCK_TOLD_FAULT];
+	told->epoch = lock_epoch - 1;
+	if (inode__wanted(inode))
+		lock__tell_set_once(task, told, inode, LOCK_PLACE_FAULT);
+	address = lock__number(task, ctx[1]);
+	key = lock__number(task, inode__lock_key(inode, LOCK_DAX_ENTRY));
+	lock__acquire_slow(ctx, task, address, key, ENTRY_HOW);
+	at = task->depth - 1;
+	if (at >= LOCK_HELD_MAX || task->held[at].address != address)
+		return 0;
+	held = &task->held[at];
+	/* What it held when that was told may not be what it is believed to hold now. */
+	if (held->chain != told->chain)
+		return 0;
+	told->seen = held->seen;
+	seen = &task->seen[held->seen & (LOCK_SEEN_SIZE - 1)];
+	told->epoch = seen->epoch;
+	told->key = key;
+	return 0;
+}
+
+static __always_inline void entry__begin(void *ctx, struct inode *inode, struct vm_fault *vmf)
+{
+	struct lock_task *task = lock__task(true);
+	struct lock_told *told;
+	struct lock_seen *seen;
+	__u32 place;
+
+	if (!task)
+		return;
+	told = &task->told[LOCK_TOLD_FAULT];
+	place = told->seen & (LOCK_SEEN_SIZE - 1);
+	seen = &task->seen[place];
+	if (!lock__is_told(task, told, inode) || told->key != seen->key ||
+	    told->epoch != lock_epoch || task->depth >= LOCK_HELD_MAX)
+		entry__begin_slow(ctx, task);
+	else
+		lock__push(ctx, task, seen, place, (__u64)vmf, ENTRY_HOW);
+}
+
 SEC("tp_btf/dax_pte_fault")
 int BPF_PROG(lock_entry__pte_begin, struct inode *inode, struct vm_fault *vmf)
 {
-	if (inode__wanted(inode))
-		lock__tell_set_once(inode, LOCK_PLACE_FAULT);
-	lock__acquire(ctx, entry__address(inode, vmf), inode__lock_key(inode, LOCK_DAX_ENTRY),
-		      LOCK_DAX_ENTRY, LOCK_MODE_WRITE);
+	entry__begin(ctx, inode, vmf);
 	return 0;
 }
 
 SEC("tp_btf/dax_pte_fault_done")
 int BPF_PROG(lock_entry__pte_end, struct inode *inode, struct vm_fault *vmf)
 {
-	lock__release(entry__address(inode, vmf), LOCK_DAX_ENTRY);
+	lock__release((__u64)vmf, LOCK_DAX_ENTRY);
 	return 0;
 }
 
 SEC("tp_btf/dax_pmd_fault")
 int BPF_PROG(lock_entry__pmd_begin, struct inode *inode, struct vm_fault *vmf)
 {
-	if (inode__wanted(inode))
-		lock__tell_set_once(inode, LOCK_PLACE_FAULT);
-	lock__acquire(ctx, entry__address(inode, vmf), inode__lock_key(inode, LOCK_DAX_ENTRY),
-		      LOCK_DAX_ENTRY, LOCK_MODE_WRITE);
+	entry__begin(ctx, inode, vmf);
 	return 0;
 }
 
 SEC("tp_btf/dax_pmd_fault_done")
 int BPF_PROG(lock_entry__pmd_end, struct inode *inode, struct vm_fault *vmf)
 {
-	lock__release(entry__address(inode, vmf), LOCK_DAX_ENTRY);
+	lock__release((__u64)vmf, LOCK_DAX_ENTRY);
 	return 0;
 }
+
+#include "bpf/lock_map.bpf.h"
 
 /* What waits for something, and does not hold it after. */
 static __always_inline void wait__moment(void *ctx, struct address_space *mapping, __u32 type,
@@ -474,39 +588,34 @@ int BPF_PROG(lock_wait__invalidate, struct address_space *mapping)
 
 /* --- tasks ------------------------------------------------------------------- */
 
-/* A task that is gone can hold nothing. */
-SEC("tp_btf/sched_process_free")
-int BPF_PROG(lock_task__free, struct task_struct *gone)
+/* Nothing can be held any more by this task; what the kernel says is held nevertheless is told. */
+static __noinline int lock__tell_leaks(struct lock_task *task, struct task_struct *whose, __u32 ended)
 {
-	__u32 tid = gone->pid, i;
 	struct event_lock_leak *record;
-	struct lock_task *task;
 	struct lock_seen *seen;
 	struct lock_held *held;
+	__u32 i;
 
-	if (!lock_generation)
-		return 0;
-	task = lock__find_task(tid, 0);
-	if (!task || !task->depth)
+	if (!task || !whose)
 		return 0;
 	for (i = 0; i < LOCK_HELD_MAX; i++) {
 		if (i >= task->depth)
 			break;
 		held = &task->held[i];
-		if (lock__is_held(held, gone, NULL) != LOCK_IS_HELD) {
+		if (lock__is_held(held, whose, NULL) != LOCK_IS_HELD) {
 			lock_lost(&lock_stale);
 			continue;
 		}
 		record = record__reserve(sizeof(*record), EVENT_LOCK_LEAK);
 		if (!record)
 			break;
-		record->header.tid = tid;
-		record->header.tgid = gone->tgid;
+		record->header.tid = whose->pid;
+		record->header.tgid = whose->tgid;
 		record->class = held->class;
 		seen = &task->seen[held->seen & (LOCK_SEEN_SIZE - 1)];
 		record->stack = seen->class == held->class ? seen->stack : -1;
 		record->mode = held->mode;
-		record->ended = 1;
+		record->ended = ended;
 		__builtin_memset(record->reserved, 0, sizeof(record->reserved));
 		record__submit(record);
 	}
@@ -514,5 +623,55 @@ int BPF_PROG(lock_task__free, struct task_struct *gone)
 	task->chain = 0;
 	task->handles = 0;
 	task->overflow = 0;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(lock_task__free, struct task_struct *gone)
+{
+	struct lock_task *task;
+
+	if (!lock_generation)
+		return 0;
+	task = lock__find_task(gone->pid, 0);
+	if (task && task->depth)
+		lock__tell_leaks(task, gone, 1);
+	return 0;
+}
+
+/*
+ * fsync(2) and fdatasync(2) call it, and nobody else does: what is held here was held in
+ * user mode.  To ask so at each return to user mode, or at each system call, costs
+ * more than all else that is done for locks.
+ */
+static __always_inline void task__in_user_mode(void)
+{
+	struct lock_task *task = lock__task(false);
+
+	if (!task || !task->depth)
+		return;
+	task__announce();
+	lock__tell_leaks(task, bpf_get_current_task_btf(), 0);
+}
+
+SEC("fentry/do_fsync")
+int BPF_PROG(lock_task__sync)
+{
+	task__in_user_mode();
+	return 0;
+}
+
+/* Where the compiler has it in its two callers. */
+SEC("fentry/__x64_sys_fsync")
+int BPF_PROG(lock_task__fsync)
+{
+	task__in_user_mode();
+	return 0;
+}
+
+SEC("fentry/__x64_sys_fdatasync")
+int BPF_PROG(lock_task__fdatasync)
+{
+	task__in_user_mode();
 	return 0;
 }

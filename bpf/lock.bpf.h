@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a task holds, and what user space reads of it (cli/probe/locks.c).
- * Included by both sides, behind <linux/types.h> or vmlinux.h.
+ * Included by both sides, behind <linux/types.h> or vmlinux.h, and bpf/events.h.
  */
 #ifndef DAXTRACE_LOCK_BPF_H
 #define DAXTRACE_LOCK_BPF_H
@@ -17,10 +17,15 @@ struct lock_held {
 	__u64 chain;	/* lock_task.chain before it was taken */
 	__u32 class;
 	__u32 frame;	/* how deep in the stack it was taken */
-	__u8 mode;	/* enum lock_mode */
-	__u8 trylock;
-	__u8 type;	/* enum lock_type */
-	__u8 seen;	/* where lock_task.seen has it, if it still does */
+	union {
+		struct {
+			__u8 mode;	/* enum lock_mode */
+			__u8 trylock;
+			__u8 type;	/* enum lock_type */
+			__u8 seen;	/* where lock_task.seen has it, if it still does */
+		};
+		__u32 how;	/* all four, to write them at once */
+	};
 	__u32 taking;	/* counts what the task has taken: tells one hold from the next */
 };
 
@@ -45,10 +50,23 @@ struct lock_told {
 	__u64 chain;
 	__u64 inode;	/* address; 0: nothing was told */
 	__u64 ino;
-	__u32 generation, dev;	/* all four: an inode's memory is another's in time */
+	__u32 generation;	/* all three: an inode's memory is another's in time */
+	/* Of a fault also where lock_task.seen has the lock of its entries. */
+	__u32 seen;
+	__u64 key;		/* lock_seen.key and epoch, as long as they are the same */
+	__u32 epoch;
+	__u32 reserved;
 };
 
 enum { LOCK_TOLD_FAULT, LOCK_TOLD_RW, LOCK_TOLD_COUNT };
+
+/* What a task waits for, since another has it: lock:contention_begin. */
+struct lock_wait {
+	__u64 lock;	/* address; 0: nothing */
+	__u64 since;	/* ns */
+	__u64 got;	/* a lock that it has waited for, and whose class comes with its return */
+	__u64 waited;	/* ns, of that */
+};
 
 /*
  * A task's held locks.  These are in an array by task number, not in task
@@ -63,8 +81,12 @@ struct lock_task {
 	__u32 overflow;	/* locks held beyond LOCK_HELD_MAX */
 	__u32 handles;	/* of depth: jbd2 handles */
 	__u32 takings;
+	__u32 mapping;	/* not 0: between the beginning and the end of mmap_region() */
+	__u32 noted_count;	/* locks taken since; more than LOCK_SET_MAX: some are not noted */
 	__u64 number;	/* see lock__number() */
 	struct lock_told told[LOCK_TOLD_COUNT];
+	struct lock_wait wait;
+	struct event_lock_held noted[LOCK_SET_MAX];	/* each once, in its strongest mode */
 	struct lock_held held[LOCK_HELD_MAX];
 	struct lock_seen seen[LOCK_SEEN_SIZE];
 };
@@ -74,6 +96,9 @@ struct lock_count {
 	__u64 acquisitions;
 	__u32 max_depth;
 	__u32 stacks;	/* kept of its takings */
+	__u64 contentions;	/* takings that had to wait */
+	__u64 waited;	/* ns, in all */
+	__u64 longest;	/* ns */
 };
 
 #endif /* DAXTRACE_LOCK_BPF_H */

@@ -7,17 +7,6 @@
 #define DAXTRACE_LOCK_EDGE_BPF_H
 
 /*
- * The map has one place for a stack, by its hash: where another is there, look at
- * it without its newest frame, which is a function of ours, and so at another place.
- */
-static __always_inline __s32 lock__stack_here(void *ctx)
-{
-	__s32 id = bpf_get_stackid(ctx, &stacks, 0);
-
-	return id == -EEXIST ? bpf_get_stackid(ctx, &stacks, 1) : id;
-}
-
-/*
  * One edge, from the lock at this place to class: tell of it if it is not known.
  * how: LOCK_*, and LOCK_EDGE_* from bit 24 on.  0: there is none, that lock is not held.
  */
@@ -72,7 +61,7 @@ static __noinline int lock__edge(void *ctx, struct lock_task *task, __u32 at, __
 		if (seen->frame != held->frame)
 			record->flags |= LOCK_EDGE_FROM_EARLIER;
 	}
-	record->to_stack = lock__stack_here(ctx);
+	record->to_stack = stack__here(ctx);
 	record__submit(record);
 	return 1;
 }

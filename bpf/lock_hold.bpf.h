@@ -23,11 +23,62 @@ static __always_inline __s32 lock__stack(void *ctx, __u32 class)
 	if (!count || count->stacks >= LOCK_STACKS)
 		return -1;
 	count->stacks++;
-	return lock__stack_here(ctx);
+	return stack__here(ctx);
 }
 
+static __noinline int lock__count_wait(struct lock_task *task, __u32 class, __u64 waited)
+{
+	struct lock_count *count = bpf_map_lookup_elem(&lock_counts, &class);
+
+	if (!task || !count)
+		return 0;
+	__sync_fetch_and_add(&count->contentions, 1);
+	__sync_fetch_and_add(&count->waited, waited);
+	/* A race of two tasks for the maximum is of no account. */
+	if (waited > count->longest)
+		count->longest = waited;
+	return 0;
+}
+
+/*
+ * A lock that has just been taken, while the task maps a file: noted once, in its
+ * strongest mode.  Not a handle, whose number is no address.  Not static, as
+ * lock__remove().
+ */
+__noinline int lock__note_mapped(struct lock_task *task, __u32 at)
+{
+	struct event_lock_held *noted;
+	struct lock_held *held;
+	__u32 i;
+
+	if (!task)
+		return 0;
+	held = &task->held[at & (LOCK_HELD_MAX - 1)];
+	if ((__s64)held->address >= 0)
+		return 0;
+	for (i = 0; i < LOCK_SET_MAX; i++) {
+		noted = &task->noted[i];
+		if (i >= task->noted_count) {
+			noted->lock = held->address;
+			noted->class = held->class;
+			noted->mode = held->mode;
+			noted->type = held->type;
+			noted->taking = 0;
+			break;
+		}
+		if (noted->lock == held->address && noted->class == held->class) {
+			if (held->mode == LOCK_MODE_WRITE)
+				noted->mode = LOCK_MODE_WRITE;
+			return 0;
+		}
+	}
+	task->noted_count = i + 1;
+	return 0;
+}
+
+/* place: of seen, in task->seen. */
 static __always_inline void lock__push(void *ctx, struct lock_task *task, struct lock_seen *seen,
-				       __u64 address, __u32 how)
+				       __u32 place, __u64 address, __u32 how)
 {
 	__u32 depth = task->depth, type = how >> 16 & 0xff;
 	struct lock_held *held = &task->held[depth & (LOCK_HELD_MAX - 1)];
@@ -36,18 +87,26 @@ static __always_inline void lock__push(void *ctx, struct lock_task *task, struct
 	held->chain = task->chain;
 	held->class = seen->class;
 	held->frame = (__u32)(__u64)ctx;
-	held->mode = LOCK_MODE(how);
-	held->trylock = !!(how & LOCK_TRY);
-	held->type = type;
-	held->seen = seen - task->seen;
+	held->how = LOCK_MODE(how) | !!(how & LOCK_TRY) << 8 | type << 16 | place << 24;
 	held->taking = task->takings++;
 	task->chain = lock__chain(task->chain, seen->class, LOCK_MODE(how), !!(how & LOCK_TRY));
 	task->depth = depth + 1;
 	if (type == LOCK_HANDLE)
 		task->handles++;
 	seen->count++;
-	if (depth > seen->depth)
-		seen->depth = depth;
+	if (task->mapping)
+		lock__note_mapped(task, depth);
+	/* What may fail is known on its return only, behind the end of the wait. */
+	if ((how & LOCK_GOT) && task->wait.got == address) {
+		task->wait.got = 0;
+		lock__count_wait(task, seen->class, task->wait.waited);
+	}
+}
+
+static __always_inline void lock__note_depth(const struct lock_task *task, struct lock_seen *seen)
+{
+	if (task->depth > seen->depth)
+		seen->depth = task->depth;
 }
 
 /* Is the class, which the caller is part of, still that of the last time? */
@@ -107,7 +166,8 @@ static __noinline int lock__acquire_slow(void *ctx, struct lock_task *task, __u6
 	}
 	if (!(how & LOCK_TRY))
 		seen->chain[how & 1] = task->chain;
-	lock__push(ctx, task, seen, address, how);
+	lock__note_depth(task, seen);
+	lock__push(ctx, task, seen, seen - task->seen, address, how);
 	return 0;
 }
 
@@ -120,18 +180,29 @@ static __always_inline void lock__acquire(void *ctx, __u64 address, __u64 key, _
 {
 	struct lock_task *task = lock__task(true);
 	struct lock_seen *seen;
+	__u32 place;
 
 	if (!task)
 		return;
 	how |= type << 16;
-	seen = lock__seen(task, key);
+	place = lock__place(key);
+	seen = &task->seen[place];
+	/* Of two hot ones that want the same place each would else be slow each time. */
+	if (seen->key != key) {
+		place = lock__second_place(key, place);
+		seen = &task->seen[place];
+	}
 	if (seen->key != key || seen->epoch != lock_epoch || task->depth >= LOCK_HELD_MAX ||
 	    (!(how & LOCK_TRY) && seen->chain[how & 1] != task->chain)) {
 		lock__acquire_slow(ctx, task, address, key, how);
 		return;
 	}
-	if (seen->class && !(how & LOCK_MOMENT))
-		lock__push(ctx, task, seen, address, how);
+	if (!seen->class || (how & LOCK_MOMENT))
+		return;
+	/* Under the same locks it has been as deep already. */
+	if (how & LOCK_TRY)
+		lock__note_depth(task, seen);
+	lock__push(ctx, task, seen, place, address, how);
 }
 
 static __noinline int lock__release_slow(struct lock_task *task, __u64 address, __u32 type)

@@ -58,7 +58,6 @@ __u64 lock_skipped;
 __u32 lock_epoch;
 
 #define FREEZE_LEVELS	3	/* SB_FREEZE_LEVELS */
-#define EEXIST		17	/* <asm-generic/errno-base.h>, not in BTF */
 
 #define LOCK_TRY	0x100	/* it did not wait: no edge to it */
 #define LOCK_MOMENT	0x200	/* waited for, and then not held */
@@ -143,9 +142,12 @@ __noinline int lock__take_place(struct lock_task *task, __u64 owner)
 	}
 	for (i = 0; i < LOCK_TOLD_COUNT; i++)
 		task->told[i].inode = 0;
+	task->wait.lock = 0;
+	task->wait.got = 0;
 	task->depth = 0;
 	task->overflow = 0;
 	task->handles = 0;
+	task->mapping = 0;
 	task->chain = 0;
 	task->owner = owner;
 	return 0;
@@ -207,9 +209,11 @@ static __always_inline __u32 lock__place(__u64 key)
 	return (low >> 3 ^ low >> 8 ^ low >> 13) & (LOCK_SEEN_SIZE - 1);
 }
 
-static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u64 key)
+static __always_inline __u32 lock__second_place(__u64 key, __u32 first)
 {
-	return &task->seen[lock__place(key)];
+	__u32 low = (__u32)key;
+
+	return (first ^ ((low >> 6 ^ low >> 12 ^ low >> 18) | 1)) & (LOCK_SEEN_SIZE - 1);
 }
 
 /*
@@ -219,8 +223,7 @@ static __always_inline struct lock_seen *lock__seen(struct lock_task *task, __u6
  */
 static __always_inline struct lock_seen *lock__seen_either(struct lock_task *task, __u64 key)
 {
-	__u32 low = (__u32)key, first = lock__place(key);
-	__u32 second = (first ^ ((low >> 6 ^ low >> 12 ^ low >> 18) | 1)) & (LOCK_SEEN_SIZE - 1);
+	__u32 first = lock__place(key), second = lock__second_place(key, first);
 	__u64 there = task->seen[first].key;
 
 	if (there && there != key) {

@@ -54,8 +54,7 @@ int BPF_PROG(invalidate__enter, struct address_space *mapping,
 	if (write_notes)
 		noted_write__enter(inode);
 	/* Who calls it is what a lost entry's report is about: keep the stack. */
-	operation__enter(inode, OPERATION_INVALIDATE, first, last, 0, 0,
-			 bpf_get_stackid(ctx, &stacks, 0));
+	operation__enter(inode, OPERATION_INVALIDATE, first, last, 0, 0, stack__here(ctx));
 	return 0;
 }
 
@@ -81,8 +80,8 @@ int BPF_PROG(truncate__enter, struct address_space *mapping, __s64 start, __s64 
 	__u64 last = end == -1 ? INDEX_MAX : page_of(end + 1) - 1;
 
 	if (inode__wanted(inode))
-		operation__enter(inode, OPERATION_TRUNCATE, page_after(start), last,
-				 start, end, bpf_get_stackid(ctx, &stacks, 0));
+		operation__enter(inode, OPERATION_TRUNCATE, page_after(start), last, start, end,
+				 stack__here(ctx));
 	return 0;
 }
 

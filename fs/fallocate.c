@@ -28,6 +28,8 @@ static int refdax_punch(struct inode *inode, loff_t start, loff_t end)
 		err = refdax_prepare_removal(inode, start, end - 1);
 	if (err)
 		goto out;
+	if (refdax_bug(inode->i_sb, REFDAX_BUG_LAYOUT_DROPS_DIRTY))
+		refdax_lab_drop_all(inode);
 	/* Dirty data that goes may be what the size on disk was to follow. */
 	if (REFDAX_I(inode)->i_data_mode == REFDAX_MODE_CACHE)
 		err = filemap_write_and_wait_range(inode->i_mapping, start, end - 1);

@@ -113,6 +113,10 @@ static const struct {
 		"drop_dirty_file",
 		"every write drops the dirty entries of the whole file, not only those of its range; xfs until 4.9, 8b2180b3bf03 (xfs: don't invalidate whole file on DAX read/write)",
 	},
+	[REFDAX_BUG_LAYOUT_DROPS_DIRTY] = {
+		"layout_drops_dirty",
+		"once no page of the file is pinned, hole punching deletes all entries of the file, dirty ones too, of what it frees and of what stays; what dax_break_layout() does to the range it is given since 6.15 (fs/dax: always remove DAX page-cache entries when breaking layouts)",
+	},
 	[REFDAX_BUG_INVALIDATE_EARLY] = {
 		"invalidate_early",
 		"a write invalidates before it allocates its blocks, so a fault between the two maps the hole again; fixed in 4.10 by e3fce68cdbed (dax: Avoid page invalidation races and unnecessary radix tree traversals)",

@@ -21,6 +21,7 @@ enum refdax_bug {
 	REFDAX_BUG_FAULT_MODE_UNLOCKED,
 	/* Below: what faults, writes, writeback, truncation leave out. */
 	REFDAX_BUG_DROP_DIRTY_FILE,
+	REFDAX_BUG_LAYOUT_DROPS_DIRTY,
 	REFDAX_BUG_INVALIDATE_EARLY,
 	REFDAX_BUG_NO_UNMAP,
 	REFDAX_BUG_STALE_MAP,
@@ -76,6 +77,7 @@ void refdax_lab_evict(struct inode *inode);
 
 /* lab_bugs.c, see there */
 void refdax_lab_drop_dirty(struct inode *inode, u64 first, u64 last);
+void refdax_lab_drop_all(struct inode *inode);
 int refdax_lab_writepages(struct address_space *mapping, struct writeback_control *wbc, bool clean);
 void refdax_lab_stale_begin(struct inode *inode, u64 logical, u64 count);
 bool refdax_lab_stale_map(struct inode *inode, struct refdax_map *map);
@@ -123,6 +125,10 @@ static inline bool refdax_bug(struct super_block *sb, enum refdax_bug bug)
 }
 
 static inline void refdax_lab_drop_dirty(struct inode *inode, u64 first, u64 last)
+{
+}
+
+static inline void refdax_lab_drop_all(struct inode *inode)
 {
 }
 

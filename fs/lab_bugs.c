@@ -32,6 +32,18 @@ void refdax_lab_drop_dirty(struct inode *inode, u64 first, u64 last)
 	invalidate_inode_pages2_range(mapping, first, last);
 }
 
+/*
+ * layout_drops_dirty: what looks for pinned pages has unmapped all; then the entries go,
+ * by dax_delete_mapping_entry(), which does not ask for the dirty mark.
+ */
+void refdax_lab_drop_all(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	if (REFDAX_I(inode)->i_data_mode == REFDAX_MODE_DAX && !dax_layout_busy_page(mapping))
+		truncate_inode_pages(mapping, 0);
+}
+
 /* Write the caches of the file's blocks [@first, @first + @count) back, where there are any. */
 static int refdax_lab_flush_blocks(struct inode *inode, u64 first, u64 count)
 {

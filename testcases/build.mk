@@ -32,6 +32,15 @@ WORKLOADS += actor
 WORKLOAD_SOURCE_actor := testcases/races/actor.c
 WORKLOADS += stress
 WORKLOAD_SOURCE_stress := testcases/stress/workload.c
+WORKLOADS += promises
+WORKLOAD_SOURCE_promises := testcases/oracle/promises.c
+WORKLOADS += compile
+WORKLOAD_SOURCE_compile := testcases/clean/compile.c
+WORKLOADS += perturb_stress
+WORKLOAD_SOURCE_perturb_stress := testcases/perturb/workload.c
+WORKLOADS += perturb_expect
+WORKLOAD_SOURCE_perturb_expect := testcases/perturb/expect.c
+$(O)/tests/perturb_expect: bpf/perturb.h
 WORKLOAD_PROGRAMS := $(WORKLOADS:%=$(O)/tests/%)
 
 # Damages images and checks what fsck.refdax makes of that.
@@ -81,7 +90,7 @@ define workload_program
 $(O)/tests/$(1): $$(WORKLOAD_SOURCE_$(1))
 	@mkdir -p $$(@D)
 	$$(call msg,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS) -std=gnu11 -D_GNU_SOURCE $$(WARN) -pthread -o $$@ $$(filter %.c,$$^)
+	$$(Q)$$(CC) $$(CFLAGS) -std=gnu11 -D_GNU_SOURCE $$(WARN) -I. -pthread -o $$@ $$(filter %.c,$$^)
 endef
 $(foreach workload,$(WORKLOADS),$(eval $(call workload_program,$(workload))))
 

@@ -62,6 +62,22 @@ static void look_for_problems(struct analysis *analysis)
 	}
 }
 
+/* A number that the file may not have. */
+static __u64 number_of(const struct trace_reader *reader, const char *key)
+{
+	const char *text = trace_reader__fact(reader, key);
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static void read_perturb(struct report_facts *facts, const struct trace_reader *reader)
+{
+	facts->perturb = trace_reader__fact(reader, TRACE_KEY_PERTURB);
+	facts->delays = number_of(reader, TRACE_KEY_DELAYS);
+	facts->refused = number_of(reader, TRACE_KEY_REFUSED);
+	facts->delayed = number_of(reader, TRACE_KEY_DELAYED);
+}
+
 /* Is it the name that is wrong, rather than what is in the file? */
 static bool is_wrong_name(int err)
 {
@@ -115,6 +131,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	analysis->facts.source = path;
 	analysis->facts.scope = trace_reader__fact(analysis->reader, TRACE_KEY_SCOPE);
 	analysis->facts.missing = options->missing;
+	read_perturb(&analysis->facts, analysis->reader);
 	if (!locks || !strcmp(locks, "off"))
 		analysis->facts.missing &= ~OBSERVED_LOCKS;
 	look_for_problems(analysis);

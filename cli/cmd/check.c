@@ -152,6 +152,7 @@ static int run(int argc, char **argv)
 		{ "ranks", required_argument, NULL, OPTION_RANKS },
 		{ "require-coverage", required_argument, NULL, OPTION_REQUIRE_COVERAGE },
 		{ "duration", required_argument, NULL, 'd' },
+		{ "perturb", required_argument, NULL, OPTION_PERTURB },
 		TRACE_LONG_OPTIONS,
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
@@ -180,6 +181,9 @@ static int run(int argc, char **argv)
 		case OPTION_REQUIRE_COVERAGE:
 			taken = take_requirement(&gate, optarg);
 			break;
+		case OPTION_PERTURB:
+			taken = take_perturb(&check_command, optarg, &trace.probe.perturb);
+			break;
 		case 'd':
 			if (!parse_seconds(optarg, &session.seconds))
 				taken = usage_error(&check_command, "-d %s: not a time in seconds",
@@ -193,6 +197,9 @@ static int run(int argc, char **argv)
 	}
 	if (optind == argc)
 		return usage_error(&check_command, "neither a FILE nor -- COMMAND given");
+	command = !strcmp(argv[optind - 1], "--");
+	if (trace.probe.perturb.places && !command)
+		return usage_error(&check_command, "--perturb needs -- COMMAND: what is in a file has happened");
 	if (gate.update && !gate.baseline_path)
 		return usage_error(&check_command, "--update needs --baseline FILE");
 	if (gate.baseline_path) {
@@ -201,7 +208,6 @@ static int run(int argc, char **argv)
 			return STATUS_USAGE;
 	}
 	gate.rules = rules_or_all(gate.rules);
-	command = !strcmp(argv[optind - 1], "--");
 	if (command) {
 		session.command = argv + optind;
 		status = check_command_run(&gate, &session);
@@ -235,6 +241,7 @@ const struct command check_command = {
 	"  --require-coverage DXnn=N\n"
 	"                    inconclusive unless a rival ran inside N windows of the rule\n"
 	"  -d, --duration SEC   end the command after this long\n"
+	PERTURB_USAGE
 	TRACE_USAGE
 	COMMON_USAGE
 	"\n"

@@ -54,6 +54,7 @@ enum long_option {
 	OPTION_LOCKS,
 	OPTION_RANKS,
 	OPTION_CGROUP,
+	OPTION_PERTURB,
 };
 
 /* What to trace and how, as several commands take it. */

@@ -38,6 +38,18 @@ static void add_problem(struct live *live, const char *text)
 	live->facts.problem = live->problem;
 }
 
+static void tell_perturb(struct live *live, const struct probe *probe)
+{
+	struct perturb_result result;
+
+	probe__perturbed(probe, &result);
+	live->facts.perturb = perturb__how(&result.asked, live->perturb);
+	live->facts.delays = result.delays;
+	live->facts.refused = result.refused;
+	live->facts.delayed = result.nanoseconds;
+	perturb__tell_end(&result);
+}
+
 int live__run(struct live *live, struct session_options *options)
 {
 	struct session *session;
@@ -70,7 +82,9 @@ int live__run(struct live *live, struct session_options *options)
 	ranks__set_kernel(live->options.ranks, live->system.release);
 	if (!options->command)
 		log_warn("watching; Ctrl-C ends it");
+	perturb__tell_begin(&options->probe->perturb);
 	status = session__run(session);
+	tell_perturb(live, session__probe(session));
 	live->command_status = session__command_status(session);
 	if (live->command_status) {
 		snprintf(text, sizeof(text), "The command failed with status %d: what it was to exercise "

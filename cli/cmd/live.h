@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "cmd/cmd.h"
+#include "cmd/perturb.h"
 #include "cmd/session.h"
 
 struct live {
@@ -15,6 +16,7 @@ struct live {
 	struct report_facts facts;
 	struct utsname system;
 	char problem[512];
+	char perturb[PERTURB_TEXT];
 	int command_status;
 };
 

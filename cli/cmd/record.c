@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "cmd/cmd.h"
+#include "cmd/perturb.h"
 #include "cmd/session.h"
 #include "trace/trace.h"
 
@@ -73,7 +74,7 @@ static void probe_facts(struct trace_writer *writer, const struct probe *probe, 
 static void write_facts(struct trace_writer *writer, const struct session *session,
 			const struct session_options *options)
 {
-	char **command = options->command;
+	char **command = options->command, how[PERTURB_TEXT];
 	struct utsname system;
 
 	uname(&system);
@@ -85,10 +86,25 @@ static void write_facts(struct trace_writer *writer, const struct session *sessi
 	number_fact(writer, TRACE_KEY_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	if (options->probe->scope)
 		trace_writer__fact(writer, TRACE_KEY_SCOPE, options->probe->scope);
+	if (perturb__how(&options->probe->perturb, how))
+		trace_writer__fact(writer, TRACE_KEY_PERTURB, how);
 	trace_writer__fact(writer, TRACE_KEY_LOCKS, locks_name(options->probe->locks));
 	if (command)
 		command_fact(writer, command);
 	probe_facts(writer, session__probe(session), options->probe->locks == LOCKS_OFF);
+}
+
+static void perturb_facts(struct trace_writer *writer, const struct probe *probe)
+{
+	struct perturb_result result;
+
+	probe__perturbed(probe, &result);
+	if (!result.asked.places)
+		return;
+	number_fact(writer, TRACE_KEY_DELAYS, result.delays);
+	number_fact(writer, TRACE_KEY_REFUSED, result.refused);
+	number_fact(writer, TRACE_KEY_DELAYED, result.nanoseconds);
+	perturb__tell_end(&result);
 }
 
 static int record(const struct session_options *given, const char *path)
@@ -117,9 +133,11 @@ static int record(const struct session_options *given, const char *path)
 	write_facts(writer, session, &options);
 	if (!options.command && !options.seconds)
 		log_warn("tracing; Ctrl-C ends it");
+	perturb__tell_begin(&options.probe->perturb);
 	status = session__run(session);
 	lost = session__lost(session);
 	command_status = session__command_status(session);
+	perturb_facts(writer, session__probe(session));
 	module_came = probe__unseen_module(session__probe(session), unseen, sizeof(unseen));
 	session__close(session);
 	number_fact(writer, TRACE_KEY_STATUS, command_status);
@@ -143,6 +161,7 @@ static int run(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "duration", required_argument, NULL, 'd' },
+		{ "perturb", required_argument, NULL, OPTION_PERTURB },
 		TRACE_LONG_OPTIONS,
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
@@ -161,6 +180,11 @@ static int run(int argc, char **argv)
 			if (!parse_seconds(optarg, &options.seconds))
 				return usage_error(&record_command, "-d %s: not a time in seconds",
 						   optarg);
+			break;
+		case OPTION_PERTURB:
+			status = take_perturb(&record_command, optarg, &trace.probe.perturb);
+			if (status >= 0)
+				return status;
 			break;
 		default:
 			status = take_trace_option(&record_command, option, &trace);
@@ -186,6 +210,7 @@ const struct command record_command = {
 	"\n"
 	"  -o, --output FILE    the trace file; daxtrace report reads it\n"
 	"  -d, --duration SEC   trace this long\n"
+	PERTURB_USAGE
 	TRACE_USAGE
 	COMMON_USAGE,
 	.run = run,

@@ -32,6 +32,7 @@ struct session {
 	bool child_ended;
 	bool child_stopped;	/* by us: how it ended says nothing about it */
 	double looked;		/* for losses and modules, the last time */
+	__u64 clear;		/* ns: when nothing was lost of which the stream does not tell */
 	__u64 told;		/* lost records of which options.lost has been told */
 	__u64 lock_runs;	/* the same of missed runs of programs that follow locks */
 	bool module_told;
@@ -45,12 +46,18 @@ static void on_signal(int signal)
 	interrupted = 1;
 }
 
-static double now(void)
+/* As the records have it. */
+static __u64 now_ns(void)
 {
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+static double now(void)
+{
+	return now_ns() / 1e9;
 }
 
 int session__open(struct session **result, const struct session_options *options)
@@ -61,6 +68,7 @@ int session__open(struct session **result, const struct session_options *options
 	if (!session)
 		model__out_of_memory();
 	session->options = *options;
+	session->clear = now_ns();
 	if (probe__open(&session->probe, options->probe, error)) {
 		log_error("%s", error);
 		free(session);
@@ -207,10 +215,12 @@ static void look_for_modules(struct session *session)
  */
 static int look_for_losses(struct session *session)
 {
-	__u64 untold = session__untold(session);
-	__u64 lock_runs = probe__locks_missed(session->probe), lost;
-	int err = untold ? annotator__gap(session->annotator, untold) : 0;
+	/* Before the counters are read: what they miss then is from after that. */
+	__u64 begun = now_ns(), untold = session__untold(session), lost;
+	__u64 lock_runs = probe__locks_missed(session->probe);
+	int err = untold ? annotator__gap(session->annotator, untold, session->clear) : 0;
 
+	session->clear = begun;
 	lost = annotator__lost(session->annotator);
 	if (session->options.lost && (lost > session->told || lock_runs > session->lock_runs))
 		session->options.lost(session->options.context, lost - session->told,
@@ -242,6 +252,8 @@ static int poll_until_end(struct session *session)
 			session->looked = time;
 			look_for_modules(session);
 			count = look_for_losses(session);
+			if (count >= 0)
+				count = annotator__quiet(session->annotator);
 			if (count < 0)
 				return count;
 		}
@@ -282,6 +294,7 @@ int session__run(struct session *session)
 		err = annotator__locks_end(session->annotator);
 	lost = probe__lost(session->probe);
 	if (err >= 0 && lost > annotator__lost(session->annotator))
-		err = annotator__gap(session->annotator, lost - annotator__lost(session->annotator));
+		err = annotator__gap(session->annotator, lost - annotator__lost(session->annotator),
+				     session->clear);
 	return err < 0 ? STATUS_CANNOT_TRACE : 0;
 }

@@ -503,13 +503,14 @@ static void report_dropped(struct detector *detector, struct model_task *task,
 }
 
 static void entry_deleted(struct detector *detector, struct model_task *task,
-			  struct model_entry *entry, enum model_removal removal, __u64 time)
+			  struct model_entry *entry, enum model_removal removal,
+			  const struct event_entry *record)
 {
 	struct model_operation *operation;
 	unsigned int i;
 
 	if (removal == REMOVAL_MOVED && entry->state == ENTRY_MODIFIED)
-		report_dropped(detector, task, entry, time);
+		report_dropped(detector, task, entry, record->header.time);
 	if (removal == REMOVAL_FREED && entry->mapped && entry->state != ENTRY_HOLE)
 		suspect_mapping(detector, task, entry);
 	if (entry->state != ENTRY_HOLE)

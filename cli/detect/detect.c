@@ -16,7 +16,9 @@ static const struct rule_hooks *const families[] = {
 	&entry_lock_hooks,
 	&huge_hooks,
 	/* Behind those that observe: what has happened need not be predicted. */
-	&predict_hooks,
+	&predict_lost_hooks,
+	&predict_block_hooks,
+	&predict_mode_hooks,
 };
 
 #define EACH_FAMILY(hook, ...)							\
@@ -58,9 +60,14 @@ static void entry_cleaned(void *context, struct model_task *task, struct model_e
 }
 
 static void entry_deleted(void *context, struct model_task *task, struct model_entry *entry,
-		enum model_removal removal, __u64 time)
+		enum model_removal removal, const struct event_entry *record)
 {
-	EACH_FAMILY(entry_deleted, task, entry, removal, time);
+	EACH_FAMILY(entry_deleted, task, entry, removal, record);
+}
+
+static void gap_told(void *context, __u64 since, __u64 until)
+{
+	finding__doubt(context, since, until);
 }
 
 static void lock(void *context, struct model_task *task, const struct event_header *record)
@@ -156,6 +163,7 @@ struct detector *detector__new(const struct detector_options *options)
 		.entry_dirtied = entry_dirtied,
 		.entry_cleaned = entry_cleaned,
 		.entry_deleted = entry_deleted,
+		.gap_told = gap_told,
 		.lock = lock,
 		.delete_seen = delete_seen,
 		.written_back = written_back,

@@ -69,7 +69,7 @@ struct coverage {
 #define FINDING_MAX_EVENTS	32
 #define FINDING_MAX_ACTORS	4
 #define FINDING_SUMMARY		384
-#define FINDING_SCHEDULE	512
+#define FINDING_SCHEDULE	768
 
 struct finding_actor {
 	__u32 tid;
@@ -93,7 +93,6 @@ struct finding {
 	__u64 time;			/* ns, of the moment */
 	__u64 occurrences;		/* up to now, the first included */
 	__u64 lost;			/* records lost in the stream before the first */
-	__u64 untold;			/* live: others, of which the stream did not say yet when */
 	char summary[FINDING_SUMMARY];
 	char schedule[FINDING_SCHEDULE];	/* of what is predicted: how it happens, and why it can; or "" */
 	struct finding_actor actors[FINDING_MAX_ACTORS];

@@ -63,7 +63,8 @@ static void entry_dirtied(struct detector *detector, struct model_task *task,
 }
 
 static void entry_deleted(struct detector *detector, struct model_task *task,
-			  struct model_entry *entry, enum model_removal removal, __u64 time)
+			  struct model_entry *entry, enum model_removal removal,
+			  const struct event_entry *record)
 {
 	struct model_inode *inode = entry->key.inode;
 	char context[128], function[96], signature[320];
@@ -84,7 +85,7 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 		 task->tid == entry->dirtied_by ? "one task" : "two tasks",
 		 context[0] ? context : "no operation", *function ? "|" : "", function);
 	finding = finding__begin(detector, RULE_LOST_DIRTY_ENTRY, inode, entry->key.index, pages,
-				 time, signature);
+				 record->header.time, signature);
 	if (!finding)
 		return;
 	snprintf(finding->summary, sizeof(finding->summary),

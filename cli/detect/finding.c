@@ -167,23 +167,78 @@ bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 	return false;
 }
 
+/* It cannot be told from one that misses what was lost. */
+static void give_up(struct detector *detector, struct finding *finding)
+{
+	detector->coverage[finding->rule].unknown++;
+	HASH_DEL(detector->index, finding);
+	free(finding);
+}
+
 static void publish(struct detector *detector, struct finding *finding)
 {
 	finding->lost = model__loss(detector->model)->records;
-	if (detector->options.untold)
-		finding->untold = detector->options.untold(detector->options.context);
 	finding->next = NULL;
 	*detector->last = finding;
 	detector->last = &finding->next;
 	detector->count++;
+	if (finding->time > detector->newest)
+		detector->newest = finding->time;
 	if (detector->options.found)
 		detector->options.found(detector->options.context, detector, finding);
+}
+
+/* What orders of locks rest on the kernel has been asked for. */
+static bool is_doubtful(const struct finding *finding, __u64 since, __u64 until)
+{
+	return until && !finding__is_about_locks(finding) &&
+	       finding->time >= since && finding->time <= until;
 }
 
 void finding__commit(struct detector *detector, struct finding *finding)
 {
 	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
-	publish(detector, finding);
+	if (is_doubtful(finding, 0, detector->doubted_until) ||
+	    (!finding__is_about_locks(finding) && detector->options.untold &&
+	     detector->options.untold(detector->options.context)))
+		give_up(detector, finding);
+	else
+		publish(detector, finding);
+}
+
+/* Of one list.  How many were given up. */
+static size_t doubt(struct detector *detector, struct finding **link, __u64 since, __u64 until)
+{
+	struct finding *finding;
+	size_t count = 0;
+
+	while ((finding = *link)) {
+		if (!is_doubtful(finding, since, until)) {
+			link = &finding->next;
+			continue;
+		}
+		*link = finding->next;
+		give_up(detector, finding);
+		count++;
+	}
+	return count;
+}
+
+void finding__doubt(struct detector *detector, __u64 since, __u64 until)
+{
+	if (until > detector->doubted_until)
+		detector->doubted_until = until;
+	detector->waiting_count -= doubt(detector, &detector->waiting, since, until);
+	/* Live it has been asked for when the finding was made. */
+	if (detector->options.untold || since > detector->newest)
+		return;
+	detector->count -= doubt(detector, &detector->first, since, until);
+	detector->newest = 0;
+	for (detector->last = &detector->first; *detector->last;) {
+		if ((*detector->last)->time > detector->newest)
+			detector->newest = (*detector->last)->time;
+		detector->last = &(*detector->last)->next;
+	}
 }
 
 void finding__commit_if_seen(struct detector *detector, struct finding *finding)
@@ -207,12 +262,10 @@ void finding__settle(struct detector *detector, bool all_seen)
 	detector->waiting_count = 0;
 	for (finding = oldest; finding; finding = next) {
 		next = finding->next;
-		if (all_seen) {
+		if (all_seen && !is_doubtful(finding, 0, detector->doubted_until)) {
 			publish(detector, finding);
 			continue;
 		}
-		detector->coverage[finding->rule].unknown++;
-		HASH_DEL(detector->index, finding);
-		free(finding);
+		give_up(detector, finding);
 	}
 }

@@ -17,11 +17,12 @@
 
 #include "detect/private.h"
 
+/* The innermost: of one around that the end may have gone unseen. */
 static struct model_operation *freeing_around(struct model_operation *inner)
 {
-	struct model_operation *operation = inner->task->operations;
+	struct model_operation *operation = inner;
 
-	for (; operation < inner; operation++)
+	while (operation-- > inner->task->operations)
 		if (operation->inode == inner->inode &&
 		    (operation->operation == OPERATION_SETSIZE ||
 		     operation->operation == OPERATION_FALLOCATE))
@@ -75,8 +76,10 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 	freeing = freeing_around(operation);
 	if (!freeing)
 		return;
-	freeing->notes.flags &= ~NOTE_FREES_MAPPED;
 	window__open(detector, freeing, RULE_LAYOUT_BREAK);
+	/* Whichever it is for: somebody has looked. */
+	for (; freeing; freeing = freeing_around(freeing))
+		freeing->notes.flags &= ~NOTE_FREES_MAPPED;
 }
 
 static void report(struct detector *detector, const struct model_operation *freeing, bool looked,

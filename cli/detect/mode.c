@@ -42,13 +42,17 @@
 
 #include "detect/private.h"
 
-/* The ioctl under way that must have changed the mode, or NULL. */
-static struct model_operation *flip_of(const struct model_inode *inode)
+/*
+ * The ioctl under way that must have changed the mode, or NULL.  task: of the newest record;
+ * one whose task has told nothing since a loss may have ended in it.
+ */
+static struct model_operation *flip_of(const struct model_inode *inode, const struct model_task *task)
 {
 	struct model_operation *operation;
 
 	DL_FOREACH2(inode->open, operation, open_next)
-		if (operation->operation == OPERATION_FILEATTR)
+		if (operation->operation == OPERATION_FILEATTR &&
+		    operation->task->epoch == task->epoch)
 			return operation;
 	return NULL;
 }
@@ -66,11 +70,10 @@ static const char *kind_of(const struct event_mode *record)
 }
 
 static void report_flip(struct detector *detector, enum rule_index rule,
-			const struct model_inode *inode, const struct event_mode *record,
-			const struct model_operation *other, __u32 other_tid, const char *role,
-			const char *words)
+			const struct model_inode *inode, const struct model_operation *flip,
+			const struct event_mode *record, const struct model_operation *other,
+			__u32 other_tid, const char *role, const char *words)
 {
-	const struct model_operation *flip = flip_of(inode);
 	__u64 since = flip ? flip->event : inode->last_event;
 	struct finding *finding;
 	char signature[160];
@@ -97,10 +100,9 @@ static void report_flip(struct detector *detector, enum rule_index rule,
 }
 
 static void judge_mappings(struct detector *detector, const struct model_inode *inode,
-			   const struct event_mode *record)
+			   const struct model_operation *flip, const struct event_mode *record)
 {
 	const struct model_mapping *mapping;
-	const struct model_operation *flip = flip_of(inode);
 	bool known;
 
 	if (!involves_dax(record))
@@ -109,7 +111,7 @@ static void judge_mappings(struct detector *detector, const struct model_inode *
 	known = mapping && mapping->stamp <= inode->checked;
 	if (known || ((record->new_flags & MODE_MAPPED) && !(record->new_flags & MODE_POLLED))) {
 		if (rule__judges(detector, RULE_FLIP_WHILE_MAPPED))
-			report_flip(detector, RULE_FLIP_WHILE_MAPPED, inode, record, NULL,
+			report_flip(detector, RULE_FLIP_WHILE_MAPPED, inode, flip, record, NULL,
 				    known ? mapping->tid : 0, "mmap", "while the file was mapped");
 	} else if (record->new_flags & MODE_MAPPED) {
 		/* Mapped when the poll came by; when it flipped, nobody can say. */
@@ -117,12 +119,12 @@ static void judge_mappings(struct detector *detector, const struct model_inode *
 	}
 	if (known && flip && mapping->stamp > flip->stamp &&
 	    rule__judges(detector, RULE_FLIP_UNSERIALISED))
-		report_flip(detector, RULE_FLIP_UNSERIALISED, inode, record, NULL, mapping->tid,
+		report_flip(detector, RULE_FLIP_UNSERIALISED, inode, flip, record, NULL, mapping->tid,
 			    "mmap", "and a mapping was made while that was under way");
 }
 
 static void judge_writeback(struct detector *detector, const struct model_inode *inode,
-			    const struct event_mode *record)
+			    const struct model_operation *flip, const struct event_mode *record)
 {
 	const struct model_entry *entry;
 
@@ -132,39 +134,41 @@ static void judge_writeback(struct detector *detector, const struct model_inode 
 		DL_FOREACH2(inode->dirty, entry, dirty_next) {
 			if (!model__known(detector->model, entry))
 				continue;
-			report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL,
+			report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, flip, record, NULL,
 				    entry->dirtied_by, "write fault",
 				    "and entries that a fault had made dirty were left behind");
 			return;
 		}
 	} else if (!(record->old_flags & MODE_DAX) && (record->new_flags & MODE_DAX) &&
 		   (record->new_flags & MODE_DIRTY) && !(record->new_flags & MODE_POLLED)) {
-		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL, 0,
+		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, flip, record, NULL, 0,
 			    "page cache", "and pages of the page cache were left dirty");
 		return;
 	}
 	/* Just then nobody can have put anything there in the new mode. */
 	if ((record->new_flags & (MODE_PAGES | MODE_MOMENT)) == (MODE_PAGES | MODE_MOMENT))
-		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, record, NULL, 0,
+		report_flip(detector, RULE_FLIP_WITHOUT_WRITEBACK, inode, flip, record, NULL, 0,
 			    "clean pages", "and clean pages of the old mode were left behind");
 }
 
-static void judge_operations(struct detector *detector, struct model_inode *inode,
+/* task: of the record. */
+static void judge_operations(struct detector *detector, const struct model_task *task,
+			     struct model_inode *inode, const struct model_operation *flip,
 			     const struct event_mode *record)
 {
-	struct model_operation *flip = flip_of(inode), *operation;
+	struct model_operation *operation;
 	bool reported = false;
 
 	DL_FOREACH2(inode->open, operation, open_next) {
-		if ((flip && operation->task == flip->task) ||
-		    operation->task->epoch != inode->open->task->epoch)
+		/* One begun before a loss may have ended in it. */
+		if ((flip && operation->task == flip->task) || operation->task->epoch != task->epoch)
 			continue;
 		switch (operation->operation) {
 		case OPERATION_FAULT:
 		case OPERATION_READ:
 		case OPERATION_WRITE:
 			if (!reported && rule__judges(detector, RULE_FLIP_UNSERIALISED))
-				report_flip(detector, RULE_FLIP_UNSERIALISED, inode, record,
+				report_flip(detector, RULE_FLIP_UNSERIALISED, inode, flip, record,
 					    operation, operation->task->tid,
 					    operation_name(operation->operation),
 					    "while another task accessed it in the old mode");
@@ -172,7 +176,7 @@ static void judge_operations(struct detector *detector, struct model_inode *inod
 			break;
 		case OPERATION_WRITEBACK:
 			if (rule__judges(detector, RULE_FLIP_DURING_WRITEPAGES))
-				report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, inode, record,
+				report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, inode, flip, record,
 					    operation, operation->task->tid, "writepages",
 					    "while its entries were being written back");
 			break;
@@ -190,14 +194,13 @@ static void judge_operations(struct detector *detector, struct model_inode *inod
 static void mode_changed(struct detector *detector, struct model_task *task,
 			 struct model_inode *inode, const struct event_mode *record)
 {
-	struct model_operation *flip = flip_of(inode);
+	struct model_operation *flip = flip_of(inode, task);
 
-	(void)task;
 	if (flip)
 		flip->notes.flags |= NOTE_FLIPPED;
-	judge_mappings(detector, inode, record);
-	judge_writeback(detector, inode, record);
-	judge_operations(detector, inode, record);
+	judge_mappings(detector, inode, flip, record);
+	judge_writeback(detector, inode, flip, record);
+	judge_operations(detector, task, inode, flip, record);
 }
 
 /* Somebody goes by the mode that the file had before. */
@@ -244,8 +247,9 @@ static void handle_started(struct detector *detector, struct model_task *task,
 		return;
 	operation->notes.flags &= ~NOTE_FLIPPED;
 	if (rule__judges(detector, RULE_FLIP_DURING_WRITEPAGES))
-		report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, operation->inode, &flip, operation,
-			    task->tid, "writepages", "while its pages were being written back");
+		report_flip(detector, RULE_FLIP_DURING_WRITEPAGES, operation->inode,
+			    flip_of(operation->inode, task), &flip, operation, task->tid,
+			    "writepages", "while its pages were being written back");
 }
 
 static void note_rival(struct model_operation *flip, enum operation rival)
@@ -265,13 +269,14 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 		if (operation->inode->mapping_count)
 			operation->notes.flags |= NOTE_MAPPED;
 		DL_FOREACH2(operation->inode->open, other, open_next)
-			if (other->task != operation->task)
+			if (other->task != operation->task &&
+			    other->task->epoch == operation->task->epoch)
 				note_rival(operation, other->operation);
 		return;
 	}
 	if (operation->inode->open_count < 2)
 		return;
-	other = flip_of(operation->inode);
+	other = flip_of(operation->inode, operation->task);
 	if (other && other->task != operation->task)
 		note_rival(other, operation->operation);
 }
@@ -279,10 +284,9 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 static void file_mapped(struct detector *detector, struct model_task *task,
 			struct model_mapping *mapping)
 {
-	struct model_operation *flip = flip_of(mapping->inode);
+	struct model_operation *flip = flip_of(mapping->inode, task);
 
 	(void)detector;
-	(void)task;
 	if (flip)
 		flip->notes.flags |= NOTE_MAPPED;
 }

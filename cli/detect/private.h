@@ -27,6 +27,8 @@ struct detector {
 	size_t count;
 	struct finding *waiting;	/* for finding__settle(), the newest first */
 	size_t waiting_count;
+	__u64 newest;		/* ns: time of the newest finding in the list */
+	__u64 doubted_until;	/* ns: findings up to then rest on what may be missing */
 	__u64 unlisted;			/* of a fingerprint for which there was no room */
 };
 
@@ -43,7 +45,8 @@ struct rule_hooks {
 	void (*entry_cleaned)(struct detector *detector, struct model_task *task,
 			struct model_entry *entry, const struct event_range *record);
 	void (*entry_deleted)(struct detector *detector, struct model_task *task,
-			struct model_entry *entry, enum model_removal removal, __u64 time);
+			struct model_entry *entry, enum model_removal removal,
+			const struct event_entry *record);
 	void (*delete_seen)(struct detector *detector, struct model_task *task,
 			struct model_inode *inode, const struct event_entry *record);
 	void (*written_back)(struct detector *detector, struct model_task *task,
@@ -73,8 +76,9 @@ struct rule_hooks {
 		     const struct event_header *record);
 };
 
-extern const struct rule_hooks predict_hooks, window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks,
-	layout_hooks, entry_lock_hooks, huge_hooks, lock_hooks;
+extern const struct rule_hooks predict_lost_hooks, predict_block_hooks, predict_mode_hooks,
+	window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks, layout_hooks, entry_lock_hooks,
+	huge_hooks, lock_hooks;
 
 extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sync_missed_dirty,
 	rule_flip_while_mapped, rule_flip_without_writeback, rule_flip_unserialised,
@@ -100,6 +104,8 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 #define NOTE_LATE		0x8000	/* of NOTE_EARLY: it has removed once more */
 #define NOTE_MOVED		0x4000	/* of NOTE_PREDICTED: the page's block moves */
 #define NOTE_MAPPED		0x200	/* of a FILEATTR: the file was mapped in it */
+#define NOTE_TAGGED		0x10000	/* it freed a page whose entry was dirty */
+#define NOTE_WRITTEN_BACK	0x20000	/* notes.written_* is what it has written back */
 
 /* Selected, and all that it needs is in the stream. */
 static inline bool rule__judges(const struct detector *detector, enum rule_index rule)
@@ -160,8 +166,14 @@ void finding__history(struct finding *finding, const struct detector *detector,
 /* Has the rule seen on that inode what others only predict? */
 bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 			  const struct model_inode *inode);
-/* The finding is whole: keep it and tell whoever listens. */
+/*
+ * The finding is whole: keep it and tell whoever listens.  With losses of which the stream
+ * does not tell yet it is unknown instead, and gone.
+ */
 void finding__commit(struct detector *detector, struct finding *finding);
+
+/* Something was lost between the two times: findings of then, made or yet to come, are unknown. */
+void finding__doubt(struct detector *detector, __u64 since, __u64 until);
 
 /*
  * The same of one that rests on what tasks held: it is true unless a program that follows

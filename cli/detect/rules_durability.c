@@ -20,7 +20,11 @@ const struct rule rule_lost_dirty_entry = {
 		   "was stored through the mapping.",
 	.history = "c6dcf52c23d2 (\"mm: Invalidate DAX radix tree entries only if appropriate\", "
 		   "4.10): invalidate_inode_pages2_range() removed dirty entries. "
-		   "8b2180b3bf03 (\"xfs: don't invalidate whole file on DAX read/write\", 4.9).",
+		   "8b2180b3bf03 (\"xfs: don't invalidate whole file on DAX read/write\", 4.9). Since "
+		   "bde708f1a65d (\"fs/dax: always remove DAX page-cache entries when breaking "
+		   "layouts\", 6.15) ext4 and xfs remove all entries of a file of which any part is punched "
+		   "out, cut off or moved, and of one that is made longer: dax_break_layout() is told "
+		   "the whole file.",
 	.advice = "The removal must leave dirty entries alone, or be preceded by a flush with faults "
 		  "excluded (invalidate_lock held exclusively from the flush to the removal).",
 	.lock = "mapping.invalidate_lock, exclusive from the flush to the removal; the DAX entry's lock "
@@ -53,7 +57,10 @@ const struct rule rule_sync_missed_dirty = {
 		 "not flushed.",
 	.meaning = "The caller was told that its data is durable; a power cut proves otherwise.",
 	.history = "Until 4.5 sync(2) and syncfs(2) did not flush DAX at all. f729c8c9b24f (\"dax: "
-		   "wrprotect pmd_t in dax_mapping_entry_mkclean\", 4.11) left stores untracked.",
+		   "wrprotect pmd_t in dax_mapping_entry_mkclean\", 4.11) left stores untracked. Since 4.20 "
+		   "dax_writeback_one() passes over an entry that somebody holds locked, a fault or another "
+		   "sync: get_unlocked_entry() looks for the next one. 6be3e21d25ca (\"fs/dax: don't skip "
+		   "locked entries when scanning entries\", 6.15) mended its other callers.",
 	.advice = "->fsync must reach dax_writeback_mapping_range() over the whole range, and only a "
 		  "flush may clear PAGECACHE_TAG_DIRTY. syncfs(2), sync(2) and umount(2) reach it through "
 		  "the inode's I_DIRTY_PAGES.",

@@ -7,7 +7,7 @@
  * sync(2) of whole superblocks (syncfs(2), umount(2)).  Silent if the file's
  * ->writepages failed meanwhile: sync_inodes_sb() and sync(2) hand no error on;
  * and for an inode that is being evicted, which they skip.  Unknown if another
- * task's writeback has the entry in hand.  The window is a sync of an inode
+ * task's writeback has the entry in hand and has not flushed it.  The window is a sync of an inode
  * with a dirty page; the rival is another task's write fault in its range.
  */
 #include <stdio.h>
@@ -32,19 +32,28 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 
 /*
  * Another task's writeback has the entry in hand.  dax_writeback_one() takes
- * PAGECACHE_TAG_TOWRITE away before it flushes, and reports after: whether the
- * flush came before this sync's return, the records do not say.
+ * PAGECACHE_TAG_TOWRITE away before it flushes, and reports after.  If it has
+ * flushed the page since it was dirtied, what is yet to come is the record that
+ * the tag is cleared, after which a sync finds nothing to do: nothing is missed.
+ * Else whether the flush came before this sync's return, the records do not say.
  */
-static bool in_writeback(const struct sync *sync, const struct model_entry *entry)
+enum in_hand { NOT_IN_HAND, IN_HAND, FLUSHED };
+
+static enum in_hand in_writeback(const struct sync *sync, const struct model_entry *entry)
 {
 	const struct model_operation *operation;
+	enum in_hand in_hand = NOT_IN_HAND;
 
-	DL_FOREACH2(entry->key.inode->open, operation, open_next)
-		if (operation->operation == OPERATION_WRITEBACK && operation->task != sync->task &&
-		    operation__covers(operation, entry->key.index,
-				      entry->key.index + (1ULL << entry->order) - 1))
-			return true;
-	return false;
+	DL_FOREACH2(entry->key.inode->open, operation, open_next) {
+		if (operation->operation != OPERATION_WRITEBACK || operation->task == sync->task ||
+		    !operation__covers(operation, entry->key.index,
+				       entry->key.index + (1ULL << entry->order) - 1))
+			continue;
+		if (entry->pfn && model__flushed(operation->task, entry) > entry->dirtied_at)
+			return FLUSHED;
+		in_hand = IN_HAND;
+	}
+	return in_hand;
 }
 
 /* What became of the page between its dirtying and the sync's return, for the fingerprint. */
@@ -61,6 +70,7 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 	struct model_inode *inode = entry->key.inode;
 	char signature[128];
 	struct finding *finding;
+	enum in_hand in_hand;
 
 	if (!model__known(detector->model, entry) || entry->state != ENTRY_MODIFIED ||
 	    entry->dirtied_at >= sync->begun || entry->key.index > sync->last ||
@@ -69,7 +79,10 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 	/* Flushed, and still tagged: nothing is lost. */
 	if (entry->flushed_at >= sync->begun && entry->flushed_at > entry->dirtied_at)
 		return;
-	if (in_writeback(sync, entry)) {
+	in_hand = in_writeback(sync, entry);
+	if (in_hand == FLUSHED)
+		return;
+	if (in_hand == IN_HAND) {
 		detector->coverage[RULE_SYNC_MISSED_DIRTY].unknown++;
 		return;
 	}

@@ -8,10 +8,15 @@ static struct model_entry *find(struct model *model, struct model_inode *inode, 
 {
 	struct model_entry *entry, key;
 
+	if (model->found.inode == inode && model->found.index == index)
+		return model->found.entry;
 	memset(&key.key, 0, sizeof(key.key));
 	key.key.inode = inode;
 	key.key.index = index;
 	HASH_FIND(hh, model->entries, &key.key, sizeof(key.key), entry);
+	model->found.inode = inode;
+	model->found.index = index;
+	model->found.entry = entry;
 	return entry;
 }
 
@@ -78,6 +83,8 @@ static void forget(struct model *model, struct model_entry *entry)
 	entry->key.inode->entry_count--;
 	entry->key.inode->small_count -= !entry->order;
 	HASH_DEL(model->entries, entry);
+	if (model->found.entry == entry)
+		model->found.inode = NULL;
 	pool__put(&model->entry_pool, entry);
 }
 
@@ -162,6 +169,7 @@ static struct model_entry *get(struct model *model, struct model_inode *inode, _
 		inode->entry_count++;
 		inode->small_count += !order;
 		HASH_ADD(hh, model->entries, key, sizeof(entry->key), entry);
+		model->found.inode = NULL;
 		if (order)
 			model->huge_entries++;
 	} else {
@@ -387,7 +395,7 @@ static void delete_one(struct model *model, struct model_entry *entry, const voi
 					      operation__removal(model, deletion->task,
 								 entry->key.inode, record->index,
 								 record->order),
-					      record->header.time);
+					      record);
 	forget(model, entry);
 }
 
@@ -421,6 +429,11 @@ static bool flush_covers(const struct event_flush *flush, const struct model_ent
 	return !entry->pfn || (flush->pfn <= entry->pfn &&
 			       flush->pages >= 1ULL << entry->order &&
 			       entry->pfn - flush->pfn <= flush->pages - (1ULL << entry->order));
+}
+
+__u64 model__flushed(const struct model_task *task, const struct model_entry *entry)
+{
+	return flush_covers(&task->flushed, entry) ? task->flushed.header.time : 0;
 }
 
 static void clean_one(struct model *model, struct model_entry *entry, const void *context)

@@ -54,6 +54,11 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	task->places[place].epoch = model->epoch;
 	task->places[place].stamp = model->records;
 	task->places[place].id = locks ? locks->id : 0;
+	if (place == LOCK_PLACE_MAP) {
+		inode->mmap.locks = task->places[place].id;
+		inode->mmap.tid = task->tid;
+		inode->mmap.event = inode->last_event;
+	}
 	for (i = 0; i < LOCK_SET_MAX; i++)
 		task->places[place].takings[i] = record->held[i].taking;
 }

@@ -187,7 +187,10 @@ struct model_task *model__get_task(struct model *model, const struct event_heade
 	struct model_task *task;
 	__u32 tid = header->tid;
 
-	HASH_FIND(hh, model->tasks, &tid, sizeof(tid), task);
+	/* Mostly whose the record before was. */
+	task = model->oldest_task ? model->oldest_task->older : NULL;
+	if (!task || task->tid != tid)
+		HASH_FIND(hh, model->tasks, &tid, sizeof(tid), task);
 	if (task) {
 		touch_task(model, task);
 	} else {
@@ -281,7 +284,9 @@ struct model_inode *model__get_inode(struct model *model, const struct inode_id 
 	struct model_superblock *superblock;
 	struct model_inode *inode;
 
-	HASH_FIND(hh, model->inodes, id, sizeof(*id), inode);
+	inode = model->oldest_inode ? model->oldest_inode->older : NULL;
+	if (!inode || memcmp(&inode->id, id, sizeof(*id)))
+		HASH_FIND(hh, model->inodes, id, sizeof(*id), inode);
 	if (inode) {
 		touch_inode(model, inode);
 		return inode;

@@ -105,6 +105,10 @@ struct model_inode {
 		__u32 locks, tid;
 		__u64 index, event;
 	} fault;
+	struct {				/* the newest mmap: what it held, or took for a time */
+		__u32 locks, tid;
+		__u64 event;
+	} mmap;
 	struct model_entry *entries;		/* list of all entries */
 	size_t entry_count, small_count;	/* of all, of order 0 */
 	struct model_operation *open;		/* list of operations in progress */
@@ -192,6 +196,7 @@ struct model_operation {
 		/* Of prediction: the other one's task, page, event and locks. */
 		__u32 rival, rival_locks, own_locks;
 		__u64 rival_index, rival_event;
+		__u64 written_first, written_last;	/* pages */
 	} notes;
 	struct model_operation *open_next, *open_prev;
 };
@@ -302,7 +307,7 @@ struct model_listener {
 	void (*entry_cleaned)(void *context, struct model_task *task, struct model_entry *entry,
 			      const struct event_range *record);
 	void (*entry_deleted)(void *context, struct model_task *task, struct model_entry *entry,
-			      enum model_removal removal, __u64 time);
+			      enum model_removal removal, const struct event_entry *record);
 	/* Any EVENT_ENTRY_DELETE; entry_deleted follows if the entry is known. */
 	void (*delete_seen)(void *context, struct model_task *task, struct model_inode *inode,
 			    const struct event_entry *record);
@@ -335,6 +340,8 @@ struct model_listener {
 	/* A sync of a superblock has ended; result as its record says. */
 	void (*sb_ended)(void *context, struct model_task *task,
 			 const struct model_sb_operation *operation, __s64 result, __u64 time);
+	/* EVENT_GAP: something was lost, between the two times; records of then may still come. */
+	void (*gap_told)(void *context, __u64 since, __u64 until);
 	/*
 	 * A record about locks.  task: whose edge or leak it is; NULL for records
 	 * that describe (EVENT_LOCK_CLASS, _NAME, _COUNT, _LOSS).
@@ -366,6 +373,8 @@ void model__record(struct model *model, const struct event_header *header);
 
 /* Is what the entry says still believed? */
 bool model__known(const struct model *model, const struct model_entry *entry);
+/* When the task flushed all of the entry, if nothing tells yet what came of it; else 0. */
+__u64 model__flushed(const struct model_task *task, const struct model_entry *entry);
 
 const struct model_loss *model__loss(const struct model *model);
 

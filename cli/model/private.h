@@ -53,12 +53,20 @@ struct model {
 	__u64 records;
 	__u64 begun;			/* ns: the time of the first */
 	__u64 epoch;
+	__u64 newest;			/* ns: the time of the newest record, in whatever place */
+	__u64 gap_until;		/* ns: a gap's time that the stream has not come to; or 0 */
 	struct model_task *tasks, *oldest_task;
 	struct model_superblock *superblocks;
 	struct model_inode *inodes, *oldest_inode;
 	size_t max_inodes;
 	bool no_flush;
 	struct model_entry *entries;
+	/* The newest answer of a look among them: a page's records come in groups. */
+	struct {
+		struct model_inode *inode;	/* NULL: none */
+		__u64 index;
+		struct model_entry *entry;	/* NULL: there is none */
+	} found;
 	struct model_stack *stacks;
 	struct model_symbol *symbols;
 	struct model_user_stack *user_stacks;

@@ -232,12 +232,23 @@ static void take_mapped(struct model *model, struct model_task *task,
 		entry__mapped(model, task, inode, record);
 }
 
+/*
+ * mode__poll has seen the new mode, and was kept from telling it until another had: its record
+ * is of a time that is past, and tells nothing that is not known.
+ */
+static bool is_told_already(const struct model_inode *inode, const struct event_mode *record)
+{
+	return (record->new_flags & MODE_POLLED) && inode->mode.known &&
+	       inode->mode.operations == record->new_operations &&
+	       !((inode->mode.flags ^ record->new_flags) & MODE_DAX);
+}
+
 static void take_mode(struct model *model, struct model_task *task, const struct event_mode *record)
 {
 	struct model_inode *inode = model__get_inode(model, &record->inode);
 	struct model_event *event;
 
-	if (!inode)
+	if (!inode || is_told_already(inode, record))
 		return;
 	event = remember(model, &record->header, inode);
 	event->last = INDEX_MAX;
@@ -364,6 +375,42 @@ static void lose(struct model *model, __u64 records)
 	model->epoch++;
 }
 
+/* How long before itself a gap was, of which that is not said: a second, and what a busy machine adds. */
+#define GAP_REACH	2000000000ULL
+
+/* So many records are missing from somewhere between the two times. */
+static void lose_between(struct model *model, __u64 records, __u64 since, __u64 until)
+{
+	lose(model, records);
+	if (until > model->gap_until)
+		model->gap_until = until;
+	if (model->listener.gap_told)
+		model->listener.gap_told(model->context, since, until);
+}
+
+static void take_gap(struct model *model, const struct event_gap *record)
+{
+	bool told = record->header.size >= sizeof(*record);
+	__u64 until = told ? record->until : record->header.time, since;
+
+	/* Nothing: but so late it is. */
+	if (!record->lost) {
+		wait__look(model, record->header.time);
+		return;
+	}
+	since = until > GAP_REACH ? until - GAP_REACH : 0;
+	if (told && record->since)
+		since = record->since;
+	lose_between(model, record->lost, since, until);
+}
+
+/* What was learned since the gap was told, up to its own time, rests on what may be missing. */
+static void leave_gap(struct model *model)
+{
+	model->gap_until = 0;
+	model->epoch++;
+}
+
 /* It was made since tracing began, so that nothing of what it is inside of was missed. */
 static bool is_newborn(const struct model *model, const struct model_task *task,
 		       const struct event_header *header)
@@ -380,6 +427,13 @@ void model__record(struct model *model, const struct event_header *header)
 
 	if (!model->records++)
 		model->begun = header->time;
+	if (model->gap_until && header->time > model->gap_until)
+		leave_gap(model);
+	/* Of older traces the time of a gap is when it was told. */
+	if (header->time >= model->newest)
+		model->newest = header->type == EVENT_GAP ? model->newest : header->time;
+	else if (header->type != EVENT_GAP)
+		lose_between(model, 1, header->time, model->newest);
 	lose(model, header->lost);
 	switch (header->type) {
 	case EVENT_SUPERBLOCK:
@@ -395,7 +449,7 @@ void model__record(struct model *model, const struct event_header *header)
 		caller__take_frame(model, (const void *)header);
 		return;
 	case EVENT_GAP:
-		lose(model, ((const struct event_gap *)header)->lost);
+		take_gap(model, (const void *)header);
 		return;
 	case EVENT_LOCK_CLASS:
 	case EVENT_LOCK_NAME:

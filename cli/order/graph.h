@@ -48,6 +48,9 @@ struct order_class {
 	bool named;			/* name is struct.member or a symbol */
 	__u64 acquisitions;		/* 0: not known */
 	__u32 max_depth;		/* locks held below it at most */
+	bool contention_known;
+	__u64 contentions;		/* takings that had to wait */
+	__u64 waited, longest;		/* ns, in all and of one */
 	__u32 number;			/* in order of appearance, from 0 */
 	struct order_edge *out, *in;	/* lists */
 	struct order_class *next;	/* by number */

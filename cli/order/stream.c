@@ -192,6 +192,13 @@ static void take_count(struct order_stream *stream, const struct event_lock_coun
 	add(&class->acquisitions, record->acquisitions);
 	if (record->max_depth > class->max_depth)
 		class->max_depth = record->max_depth;
+	if (record->header.size < sizeof(*record) || record->contentions == LOCK_CONTENTIONS_UNKNOWN)
+		return;
+	class->contention_known = true;
+	add(&class->contentions, record->contentions);
+	add(&class->waited, record->waited);
+	if (record->longest > class->longest)
+		class->longest = record->longest;
 }
 
 static void take_loss(struct order_stream *stream, const struct event_lock_loss *record)

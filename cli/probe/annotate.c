@@ -8,6 +8,7 @@
 #include "probe/lockname.h"
 #include "probe/symbols.h"
 #include "probe/usersyms.h"
+#include "bpf/lock.bpf.h"	/* after the records */
 
 /* Without memory for its table it can tell nothing any more. */
 #include "common/log.h"
@@ -41,6 +42,7 @@ struct annotator {
 	__u64 edges;
 	__u64 lost;
 	__u64 newest;			/* time of the last record that came */
+	__u64 quiet;			/* ns: up to then it was told that nothing was to be told */
 	/* What waits for what was not followed up to now; when and what was told of that. */
 	bool unsure;
 	__u64 lock_loss_time;
@@ -67,7 +69,7 @@ struct annotator *annotator__new(const struct probe *probe, probe_visit visit, v
 	annotator->probe = probe;
 	annotator->visit = visit;
 	annotator->context = context;
-	annotator->symbols = symbols__new();
+	annotator->symbols = symbols__new(KALLSYMS, probe__name, probe);
 	if (probe__has_user_stacks(probe))
 		annotator->user_symbols = user_symbols__new();
 	if (!annotator->symbols || (probe__has_user_stacks(probe) && !annotator->user_symbols)) {
@@ -305,16 +307,21 @@ static __u64 now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-static int visit_count(void *context, __u32 id, __u64 acquisitions, __u32 max_depth)
+static int visit_count(void *context, __u32 id, const struct lock_count *count)
 {
 	struct annotator *annotator = context;
-	struct event_lock_count count;
+	struct event_lock_count record;
 
-	fill_header(&count.header, EVENT_LOCK_COUNT, sizeof(count), now_ns());
-	count.id = id;
-	count.acquisitions = acquisitions;
-	count.max_depth = max_depth;
-	return annotator->visit(annotator->context, &count.header);
+	fill_header(&record.header, EVENT_LOCK_COUNT, sizeof(record), now_ns());
+	record.id = id;
+	record.acquisitions = count->acquisitions;
+	record.max_depth = count->max_depth;
+	record.contentions = count->contentions;
+	record.waited = count->waited;
+	record.longest = count->longest;
+	if (probe__missing(annotator->probe) & OBSERVED_BIT(OBSERVED_LOCK_CONTENTION))
+		record.contentions = LOCK_CONTENTIONS_UNKNOWN;
+	return annotator->visit(annotator->context, &record.header);
 }
 
 /* What was lost since the last time; also if nothing was. */
@@ -354,12 +361,33 @@ int annotator__locks_end(struct annotator *annotator)
 	return err < 0 ? err : tell_lock_loss(annotator, now_ns());
 }
 
-int annotator__gap(struct annotator *annotator, __u64 lost)
+/* A record that a preempted program makes may come late, but not so late. */
+#define QUIET_NS	5000000000ULL
+#define LATE_NS		2000000000ULL
+
+int annotator__quiet(struct annotator *annotator)
 {
+	__u64 now = now_ns(), told = annotator->newest;
 	struct event_gap gap;
 
-	fill_header(&gap.header, EVENT_GAP, sizeof(gap), now_ns());
+	told = annotator->quiet > told ? annotator->quiet : told;
+	if (!told || now < told + QUIET_NS)
+		return 0;
+	fill_header(&gap.header, EVENT_GAP, sizeof(gap), now - LATE_NS);
+	annotator->quiet = gap.header.time;
+	return annotator->visit(annotator->context, &gap.header);
+}
+
+int annotator__gap(struct annotator *annotator, __u64 lost, __u64 since)
+{
+	struct event_gap gap;
+	__u64 now = now_ns();
+
+	/* Not now: records from before now may still come. */
+	fill_header(&gap.header, EVENT_GAP, sizeof(gap), annotator->newest ?: now);
 	gap.lost = lost;
+	gap.since = since;
+	gap.until = now;
 	annotator->lost += lost;
 	return annotator->visit(annotator->context, &gap.header);
 }

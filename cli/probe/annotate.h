@@ -17,8 +17,14 @@ struct annotator *annotator__new(const struct probe *probe, probe_visit visit, v
 /* Hand on a record and, before it, what it needs.  A probe_visit; the context is the annotator. */
 int annotator__visit(void *annotator, const struct event_header *record);
 
-/* Hand on a record that says how many more were lost than the stream shows. */
-int annotator__gap(struct annotator *annotator, __u64 lost);
+/* Hand on a record that says how many more were lost than the stream shows, none before since. */
+int annotator__gap(struct annotator *annotator, __u64 lost, __u64 since);
+
+/*
+ * Now and then, while tracing goes on: if there was nothing to tell for seconds, that they
+ * have passed.  Who waits for ever is found by that.
+ */
+int annotator__quiet(struct annotator *annotator);
 
 /*
  * Now and then, while tracing goes on: if lock edges wait for it, what was not followed

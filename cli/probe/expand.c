@@ -74,6 +74,7 @@ struct expander {
 	unsigned int sweep_at;		/* of this many faults, those that have ended are freed */
 	__u32 carried;			/* lost before a record that is yet to be handed out */
 	__u64 dropped;			/* by the programs, as the records so far say */
+	__u64 ends;			/* of faults that are missing, see miss_end() */
 	__u64 lost;			/* records of which it is not known what they are about */
 };
 
@@ -249,6 +250,7 @@ static void miss_end(struct expander *expander)
 {
 	forget_faults(expander);
 	expander->carried++;
+	expander->ends++;
 }
 
 /* The lock is free by now: told at the time of record, as from who held it. */
@@ -552,6 +554,11 @@ __u64 expander__lost(const struct expander *expander)
 __u64 expander__dropped(const struct expander *expander)
 {
 	return expander->dropped;
+}
+
+__u64 expander__missed_ends(const struct expander *expander)
+{
+	return expander->ends;
 }
 
 __u64 expander__carried(const struct expander *expander)

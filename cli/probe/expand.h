@@ -38,6 +38,11 @@ __u64 expander__lost(const struct expander *expander);
 
 /* Records that the programs dropped, as those that were taken so far say. */
 __u64 expander__dropped(const struct expander *expander);
+/*
+ * Ends of faults that programs have missed, told in their place.  The kernel counts them as
+ * well, and may have done so, and been told, long before.
+ */
+__u64 expander__missed_ends(const struct expander *expander);
 
 /* Lost records of which the next one that is handed out will tell. */
 __u64 expander__carried(const struct expander *expander);

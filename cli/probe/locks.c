@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/events.h"
 #include "bpf/lock.bpf.h"
 #include "common/log.h"
 #include "probe/locks.h"
@@ -209,8 +210,12 @@ static int add_known(struct bpf_map *map, struct lock_count *counts)
 	known = map_values(map, &size);
 	if (known == MAP_FAILED)
 		return -errno;
-	for (class = 1; class < LOCK_MAX_CLASSES; class++)
+	for (class = 1; class < LOCK_MAX_CLASSES; class++) {
 		add_count(counts, class, known[class].acquisitions, known[class].max_depth);
+		counts[class].contentions = known[class].contentions;
+		counts[class].waited = known[class].waited;
+		counts[class].longest = known[class].longest;
+	}
 	munmap((void *)known, size);
 	return 0;
 }
@@ -237,7 +242,7 @@ static int add_tasks(struct bpf_map *map, struct lock_count *counts)
 }
 
 int probe_locks__counts(struct bpf_object *object,
-			int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+			int (*visit)(void *context, __u32 id, const struct lock_count *count),
 			void *context)
 {
 	struct lock_count *counts;
@@ -251,7 +256,7 @@ int probe_locks__counts(struct bpf_object *object,
 	err = err ?: add_tasks(bpf_object__find_map_by_name(object, "lock_tasks"), counts);
 	for (id = 1; id < LOCK_MAX_CLASSES && err >= 0; id++)
 		if (counts[id].acquisitions)
-			err = visit(context, id, counts[id].acquisitions, counts[id].max_depth);
+			err = visit(context, id, &counts[id]);
 	free(counts);
 	return err < 0 ? err : 0;
 }

@@ -37,7 +37,7 @@ int probe_locks__take_turns(struct probe_locks *locks, struct bpf_object *object
 			    double seconds);
 double probe_locks__share(const struct probe_locks *locks, double seconds);
 int probe_locks__counts(struct bpf_object *object,
-			int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+			int (*visit)(void *context, __u32 id, const struct lock_count *count),
 			void *context);
 
 #endif /* DAXTRACE_PROBE_LOCKS_H */

@@ -103,8 +103,7 @@ struct late {
 	size_t count;
 };
 
-/* Maps of the object whose programs run already: both come of the same file. */
-static int share_maps(struct bpf_object *object, struct bpf_object *first)
+int modules__share_maps(struct bpf_object *object, struct bpf_object *first)
 {
 	struct bpf_map *map, *theirs = NULL;
 	int err;
@@ -170,7 +169,7 @@ struct late *late__attach(struct bpf_object *object, struct bpf_object *first, _
 		return NULL;
 	}
 	late->object = object;
-	err = share_maps(object, first);
+	err = modules__share_maps(object, first);
 	err = err ?: choose_programs(object, events, status);
 	err = err ?: bpf_object__load(object);
 	err = err ?: attach_programs(late);

@@ -30,6 +30,12 @@ bool modules__arrived(struct bpf_object *object, __u64 events, char *text, size_
 /* Are they all there now, and ready? */
 bool modules__are_there(__u64 events);
 
+/*
+ * Before object is loaded: it is to have the maps of the first, whose programs run already.
+ * Both come of the same file.  0 or a negative errno.
+ */
+int modules__share_maps(struct bpf_object *object, struct bpf_object *first);
+
 /* What was attached to modules that came late. */
 struct late;
 

@@ -16,6 +16,7 @@
 #include "probe/expand.h"
 #include "probe/filter.h"
 #include "probe/locks.h"
+#include "probe/kernelname.h"
 #include "probe/lookup.h"
 #include "probe/modules.h"
 #include "probe/object.h"
@@ -52,6 +53,7 @@ struct probe {
 	__u64 awaited;			/* events of modules that were not there; once they have come, 0 */
 	__u64 unseen;			/* the same; they stay here, since something was missed */
 	struct late *late;		/* NULL: nothing */
+	struct perturb *perturb;	/* NULL: no delays */
 };
 
 static size_t default_buffer_bytes(void)
@@ -146,6 +148,7 @@ static int set_programs(struct probe *probe, const struct probe_options *options
 	err = filter__set_programs(probe->object, options);
 	err = err ?: calls__set_programs(probe->object);
 	err = err ?: lookup__choose(probe->object);
+	err = err ?: kernel_name__choose(probe->object);
 	return err ?: modules__await(probe->object, awaited_events(probe));
 }
 
@@ -186,6 +189,7 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	err = err ?: object__set_constant(probe->object, "data_mask", &data_mask, sizeof(data_mask));
 	err = err ?: object__set_constant(probe->object, "fault_untold", &untold, sizeof(untold));
 	err = err ?: filter__configure(probe->object, options);
+	err = err ?: perturb__configure(probe->object, &options->perturb);
 	err = err ?: object__set_constant(probe->object, "write_notes", &notes, sizeof(notes));
 	err = err ?: object__set_constant(probe->object, "direct_map", &probe->direct_map,
 				  sizeof(probe->direct_map));
@@ -354,6 +358,7 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	resolver = promise__resolver(error);
 	if (!resolver)
 		return -ENOENT;
+	*error = '\0';
 	probe = calloc(1, sizeof(*probe));
 	if (!probe) {
 		resolver__free(resolver);
@@ -384,6 +389,8 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	/* Each round that does not end it gives up one way of one event. */
 	while ((err = try_ways(probe, resolver, options)) == 1)
 		drop_object(probe);
+	err = err ?: perturb__attach(&probe->perturb, probe->object, resolver, options, open_object,
+				     error);
 	resolver__free(resolver);
 	probe->options = options;
 	probe->awaited = probe->unseen = awaited_events(probe);
@@ -391,7 +398,8 @@ int probe__open(struct probe **result, const struct probe_options *options, char
 	err = err ?: set_tracing(probe, filter__any(options) ? 2 : 1);
 	err = err ?: probe_locks__switch(probe->locks, probe->object, true);
 	if (err) {
-		refusal__explain(err, error);
+		if (!*error)
+			refusal__explain(err, error);
 		probe__close(probe);
 		return err;
 	}
@@ -482,6 +490,7 @@ void probe__detach(struct probe *probe)
 	probe_locks__switch(probe->locks, probe->object, false);
 	set_tracing(probe, 0);
 	late__detach(probe->late);
+	perturb__detach(probe->perturb);
 	drop_links(probe);
 	probe->detached = true;
 }
@@ -506,7 +515,12 @@ __u64 probe__lost(const struct probe *probe)
 
 __u64 probe__lost_untold(const struct probe *probe, __u64 told)
 {
-	__u64 known = told + expander__carried(probe->expander), lost;
+	/*
+	 * Rather one too many than one too few: an end that was told twice would hide the
+	 * next run that is missed.
+	 */
+	__u64 known = told + expander__carried(probe->expander) -
+		      expander__missed_ends(probe->expander), lost;
 	__u32 unfollowed = 0;
 
 	object__load(probe->object, "unfollowed", &unfollowed, sizeof(unfollowed));
@@ -543,6 +557,11 @@ static unsigned int read_stack(int map, __s32 id, __u64 address[EVENT_STACK_DEPT
 unsigned int probe__stack(const struct probe *probe, __s32 id, __u64 address[EVENT_STACK_DEPTH])
 {
 	return read_stack(probe->stacks_fd, id, address);
+}
+
+int probe__name(const void *probe, __u64 address, char *text, size_t length)
+{
+	return kernel_name__ask(((const struct probe *)probe)->object, address, text, length);
 }
 
 unsigned int probe__user_stack(const struct probe *probe, __s32 id,
@@ -582,10 +601,15 @@ bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss)
 }
 
 int probe__lock_counts(const struct probe *probe,
-		       int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+		       int (*visit)(void *context, __u32 id, const struct lock_count *count),
 		       void *context)
 {
 	return probe->locks ? probe_locks__counts(probe->object, visit, context) : 0;
+}
+
+void probe__perturbed(const struct probe *probe, struct perturb_result *result)
+{
+	perturb__result(probe->perturb, result);
 }
 
 void probe__close(struct probe *probe)
@@ -597,6 +621,7 @@ void probe__close(struct probe *probe)
 	buffer__free(probe->buffer);
 	ring_buffer__free(probe->wakeups);
 	late__free(probe->late);
+	perturb__free(probe->perturb);
 	drop_object(probe);
 	probe_locks__free(probe->locks);
 	free(probe);

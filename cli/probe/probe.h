@@ -11,9 +11,11 @@
 #include <linux/types.h>
 
 #include "bpf/events.h"
+#include "probe/perturb.h"
 #include "probe/table.h"
 
 struct probe;
+struct lock_count;
 
 /* --events */
 enum probe_events {
@@ -41,6 +43,7 @@ struct probe_options {
 	enum probe_locks_setting locks;
 	bool user_stacks;		/* --user-stacks */
 	__u32 skip;			/* for tests: as if one run in so many of locks' programs were skipped */
+	struct perturb_options perturb;	/* --perturb */
 	const char *const *hidden;	/* targets to treat as missing; NULL-terminated or NULL */
 };
 
@@ -120,9 +123,9 @@ double probe__locks_share(const struct probe *probe, double seconds);
 /* What the tracing of locks has not followed; fields but the header. */
 bool probe__lock_loss(const struct probe *probe, struct event_lock_loss *loss);
 
-/* Of each class how often it was taken; a negative return of visit ends it. */
+/* Of each class how often it was taken (bpf/lock.bpf.h); a negative return of visit ends it. */
 int probe__lock_counts(const struct probe *probe,
-		       int (*visit)(void *context, __u32 id, __u64 acquisitions, __u32 max_depth),
+		       int (*visit)(void *context, __u32 id, const struct lock_count *count),
 		       void *context);
 
 /* Bytes of the ring buffer. */
@@ -140,6 +143,15 @@ unsigned int probe__user_stack(const struct probe *probe, __s32 id,
 
 /* Were they asked for? */
 bool probe__has_user_stacks(const struct probe *probe);
+
+/*
+ * What the kernel calls an address of its own (kernelname.h).  probe: a struct probe; a
+ * symbols_ask.
+ */
+int probe__name(const void *probe, __u64 address, char *text, size_t length);
+
+/* What --perturb has done so far; once all is detached, all of it. */
+void probe__perturbed(const struct probe *probe, struct perturb_result *result);
 
 void probe__close(struct probe *probe);
 

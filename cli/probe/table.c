@@ -56,13 +56,13 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 		.ways = {
 			{ {
 				{ PROBE_CALL, "entry_delete__call", "dax_disassociate_entry()", "__dax_invalidate_entry" },
-				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-,-" },
 				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
 			}, .absent = "dax_delete_mapping_range" },
 			{ {
 				{ PROBE_CALL, "entry_delete__call", "dax_disassociate_entry()",
 				  "__dax_invalidate_entry,dax_delete_mapping_range" },
-				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-,-" },
 				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
 				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },
@@ -70,12 +70,12 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 			} },
 			{ {
 				{ PROBE_FENTRY, "entry_delete__fentry", "dax_disassociate_entry", "-" },
-				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-,-" },
 				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
 			}, .absent = "dax_delete_mapping_range" },
 			{ {
 				{ PROBE_FENTRY, "entry_delete__fentry", "dax_disassociate_entry", "-" },
-				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-,-" },
 				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
 				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },
@@ -83,7 +83,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 			} },
 			{ {
 				{ PROBE_KPROBE, "entry_delete__kprobe", "dax_disassociate_entry.isra.0", "-" },
-				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-" },
+				{ PROBE_FENTRY, "entry_delete__enter", "__dax_invalidate_entry", "address_space,-,-" },
 				{ PROBE_FENTRY, "entry_delete__exit", "__dax_invalidate_entry", "address_space,-,-=" },
 				{ PROBE_FENTRY, "entry_delete_range__enter", "dax_delete_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "entry_delete_range__exit", "dax_delete_mapping_range", "address_space,-,-=" },

@@ -123,11 +123,22 @@
 	},
 	[OBSERVED_LOCK_TASK] = {
 		.name = "lock-task",
-		.what = "a task has ended, with locks held or without",
+		.what = "a task has ended, or begins an fsync(2), with locks held or without",
 		.without = "DX18 is unknown",
-		.ways = { { {
-			{ PROBE_TP_BTF, "lock_task__free", "sched_process_free", "task_struct=" },
-		} } },
+		.ways = {
+			{ {
+				{ PROBE_TP_BTF, "lock_task__free", "sched_process_free", "task_struct=" },
+				{ PROBE_FENTRY, "lock_task__sync", "do_fsync", "-,-" },
+			} },
+			{ {
+				{ PROBE_TP_BTF, "lock_task__free", "sched_process_free", "task_struct=" },
+				{ PROBE_FENTRY, "lock_task__fsync", "__x64_sys_fsync", "-" },
+				{ PROBE_FENTRY, "lock_task__fdatasync", "__x64_sys_fdatasync", "-" },
+			} },
+			{ {
+				{ PROBE_TP_BTF, "lock_task__free", "sched_process_free", "task_struct=" },
+			} },
+		},
 	},
 	[OBSERVED_LOCK_SET] = {
 		.name = "lock-set",
@@ -140,6 +151,8 @@
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
 				{ PROBE_FENTRY, "lock_set__flip", "inode_set_flags", "inode,-,-=" },
+				{ PROBE_FENTRY, "lock_set__map_begin", "mmap_region", "file" },
+				{ PROBE_FENTRY, "lock_set__map_end", "mmap_region", "file" },
 			}, .set = PROBE_DEFAULT_ONLY },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
@@ -152,6 +165,8 @@
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
 				{ PROBE_FENTRY, "lock_set__flip", "inode_set_flags", "inode,-,-=" },
+				{ PROBE_FENTRY, "lock_set__map_begin", "mmap_region", "file" },
+				{ PROBE_FENTRY, "lock_set__map_end", "mmap_region", "file" },
 			} },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
@@ -160,4 +175,13 @@
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
 			} },
 		},
+	},
+	[OBSERVED_LOCK_CONTENTION] = {
+		.name = "lock-contention",
+		.what = "a task waits for a lock that another has",
+		.without = "how often and how long locks are waited for is unknown",
+		.ways = { { {
+			{ PROBE_TP_BTF, "lock_contention__begin", "contention_begin", "-,-=" },
+			{ PROBE_TP_BTF, "lock_contention__end", "contention_end", "-,-=" },
+		} } },
 	},

@@ -138,8 +138,6 @@ static void json_finding(FILE *file, const struct detector *detector,
 		json__string(&json, "schedule", finding->schedule);
 	if (finding->lost)
 		json__unsigned(&json, "lost", finding->lost);
-	if (finding->untold)
-		json__unsigned(&json, "lost_around", finding->untold);
 	json__array(&json, "actors");
 	for (i = 0; i < finding->actor_count; i++) {
 		json__object(&json, NULL);
@@ -222,6 +220,14 @@ static void json_verdict(FILE *file, const struct detector *detector,
 	json__end_array(&json);
 	json__string(&json, "problem", facts->problem);
 	json__string(&json, "scope", facts->scope);
+	if (facts->perturb) {
+		json__object(&json, "perturb");
+		json__string(&json, "how", facts->perturb);
+		json__unsigned(&json, "delays", facts->delays);
+		json__unsigned(&json, "refused", facts->refused);
+		json__unsigned(&json, "time", facts->delayed);
+		json__end_object(&json);
+	}
 	json__string(&json, "kernel", facts->kernel);
 	json__string(&json, "source", facts->source);
 	json__end_object(&json);

@@ -135,34 +135,66 @@ static unsigned int count_edges(const struct order_edge *edge, bool out)
 	return count;
 }
 
+#define CLASS_WIDTH	32
+
+/* At most 8 characters. */
+static void print_wait(FILE *file, __u64 ns)
+{
+	if (ns < 1000000)
+		fprintf(file, " %5.1f us", ns / 1e3);
+	else if (ns < 1000000000)
+		fprintf(file, " %5.1f ms", ns / 1e6);
+	else
+		fprintf(file, " %6.1f s", ns / 1e9);
+}
+
+static void print_class(FILE *file, const struct order_class *class)
+{
+	if (strlen(class->label) > CLASS_WIDTH) {
+		report__put(file, class->label, REPORT_WIDTH);
+		fprintf(file, "\n%*s", CLASS_WIDTH, "");
+	} else {
+		report__put(file, class->label, CLASS_WIDTH);
+		fprintf(file, "%*s", CLASS_WIDTH - (int)strlen(class->label), "");
+	}
+	if (class->acquisitions)
+		fprintf(file, " %10llu", (unsigned long long)class->acquisitions);
+	else
+		fprintf(file, " %10s", "-");
+	if (class->contention_known)
+		fprintf(file, " %7llu", (unsigned long long)class->contentions);
+	else
+		fprintf(file, " %7s", "-");
+	if (class->contention_known && class->contentions)
+		print_wait(file, class->longest);
+	else
+		fprintf(file, " %8s", "-");
+	if (class->acquisitions)
+		fprintf(file, " %5u", class->max_depth);
+	else
+		fprintf(file, " %5s", "-");
+	fprintf(file, " %6u %6u\n", count_edges(class->out, true), count_edges(class->in, false));
+}
+
 static void print_classes(FILE *file, const struct order_graph *graph)
 {
 	size_t count = order_graph__class_count(graph), i = 0;
 	const struct order_class **sorted = calloc(count + 1, sizeof(*sorted)), *class;
+	bool known = false;
 
 	if (!sorted)
 		model__out_of_memory();
 	for (class = order_graph__classes(graph); class; class = class->next)
 		sorted[i++] = class;
 	qsort(sorted, count, sizeof(*sorted), by_acquisitions);
-	fprintf(file, "%-46s %12s %5s %6s %6s\n", "CLASS", "TAKEN", "DEPTH", "BEFORE", "BEHIND");
+	fprintf(file, "%-*s %10s %7s %8s %5s %6s %6s\n", CLASS_WIDTH, "CLASS", "TAKEN", "WAITED", "LONGEST",
+		"DEPTH", "BEFORE", "BEHIND");
 	for (i = 0; i < count; i++) {
-		class = sorted[i];
-		if (strlen(class->label) > 46) {
-			report__put(file, class->label, REPORT_WIDTH);
-			fprintf(file, "\n%46s", "");
-		} else {
-			report__put(file, class->label, 46);
-			fprintf(file, "%*s", 46 - (int)strlen(class->label), "");
-		}
-		if (class->acquisitions)
-			fprintf(file, " %12llu %5u", (unsigned long long)class->acquisitions,
-				class->max_depth);
-		else
-			fprintf(file, " %12s %5s", "-", "-");
-		fprintf(file, " %6u %6u\n", count_edges(class->out, true),
-			count_edges(class->in, false));
+		print_class(file, sorted[i]);
+		known |= sorted[i]->contention_known;
 	}
+	if (count && !known)
+		fputs("How often and how long they were waited for is unknown.\n", file);
 	free(sorted);
 }
 

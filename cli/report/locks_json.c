@@ -75,6 +75,15 @@ static void write_class(struct json *json, const struct order_class *class)
 	json__string(json, "lock", lock_type_name(class->type));
 	json__unsigned(json, "acquisitions", class->acquisitions);
 	json__unsigned(json, "max_depth", class->max_depth);
+	if (class->contention_known) {
+		json__unsigned(json, "contentions", class->contentions);
+		json__unsigned(json, "waited", class->waited);
+		json__unsigned(json, "longest_wait", class->longest);
+	} else {
+		json__string(json, "contentions", NULL);
+		json__string(json, "waited", NULL);
+		json__string(json, "longest_wait", NULL);
+	}
 	json__end_object(json);
 	json__line(json);
 }

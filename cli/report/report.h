@@ -18,6 +18,9 @@ struct report_facts {
 	const char *problem;		/* why the stream is not whole, or NULL */
 	__u64 missing;			/* OBSERVED_BIT()s not in the stream */
 	size_t known;			/* findings that a baseline has */
+	const char *perturb;		/* what --perturb was given, or NULL: no delays */
+	__u64 delays, refused;		/* that were made, and not, for their share of the time */
+	__u64 delayed;			/* ns that they have taken */
 };
 
 /* How records, findings and the rest are written. */

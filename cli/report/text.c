@@ -271,12 +271,6 @@ static void text_finding(FILE *file, const struct detector *detector,
 			 (unsigned long long)finding->lost);
 		report__wrap(file, 2, line);
 	}
-	if (finding->untold && !finding__is_about_locks(finding)) {
-		snprintf(line, sizeof(line), "Shortly before it, or after, %llu more were lost, of programs "
-			 "that could not run: it may be a false alarm.",
-			 (unsigned long long)finding->untold);
-		report__wrap(file, 2, line);
-	}
 	if (*finding->schedule) {
 		fputs("  How it happens\n", file);
 		report__wrap(file, 4, finding->schedule);
@@ -313,19 +307,24 @@ static const char *main_rival(const struct coverage *coverage)
 static void text_coverage(FILE *file, const struct detector *detector)
 {
 	const struct coverage *coverage;
-	int rule;
+	const char *rival;
+	int rule, used;
 
-	fprintf(file, "%-5s %-30s %9s %9s %8s  %s\n", "RULE", "NAME", "WINDOWS", "CONTESTED",
+	fprintf(file, "%-4s %-30s %9s %9s %8s  %s\n", "RULE", "NAME", "WINDOWS", "CONTESTED",
 		"UNKNOWN", "BY");
 	for (rule = 0; rule < RULE_COUNT; rule++) {
 		if (!detector__selected(detector, rule))
 			continue;
 		coverage = detector__coverage(detector, rule);
-		fprintf(file, "%-5s %-30s %9llu %9llu %8llu%s%s\n", rule_table[rule]->id,
-			rule_table[rule]->name, (unsigned long long)coverage->windows,
-			(unsigned long long)coverage->contested,
-			(unsigned long long)coverage->unknown,
-			main_rival(coverage) ? "  " : "", main_rival(coverage) ?: "");
+		rival = main_rival(coverage);
+		used = fprintf(file, "%-4s %-30s %9llu %9llu %8llu", rule_table[rule]->id,
+			       rule_table[rule]->name, (unsigned long long)coverage->windows,
+			       (unsigned long long)coverage->contested,
+			       (unsigned long long)coverage->unknown);
+		/* Numbers that are too long for their column take its place. */
+		if (rival && used > 0 && used + 2 + strlen(rival) <= 80)
+			fprintf(file, "  %s", rival);
+		fputc('\n', file);
 	}
 	fflush(file);
 }
@@ -427,6 +426,12 @@ static void text_verdict(FILE *file, const struct detector *detector,
 		fprintf(file, "  %zu of the findings are in the baseline.\n", facts->known);
 	if (facts->scope) {
 		snprintf(line, sizeof(line), "It is about %s, and nothing else.", facts->scope);
+		report__wrap(file, 2, line);
+	}
+	if (facts->perturb) {
+		snprintf(line, sizeof(line), "It was perturbed (--perturb %.160s): %llu delays, %.3f ms in "
+			 "all. Its times are not natural ones.", facts->perturb,
+			 (unsigned long long)facts->delays, facts->delayed / 1e6);
 		report__wrap(file, 2, line);
 	}
 	print_doubts(file, detector, facts);

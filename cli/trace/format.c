@@ -50,7 +50,8 @@ static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
 	[EVENT_WRITEBACK_ONE]	= sizeof(struct event_range),
 	[EVENT_STACK]		= sizeof(struct event_stack),
 	[EVENT_SYMBOL]		= sizeof(struct event_symbol),
-	[EVENT_GAP]		= sizeof(struct event_gap),
+	/* Older traces do not say since when. */
+	[EVENT_GAP]		= offsetof(struct event_gap, since),
 	[EVENT_MODE]		= sizeof(struct event_mode),
 	[EVENT_MAP]		= sizeof(struct event_map),
 	[EVENT_MAP_END]		= sizeof(struct event_map),
@@ -71,7 +72,8 @@ static const unsigned short record_minimum[EVENT_TYPE_COUNT] = {
 	[EVENT_LOCK_EDGE]	= sizeof(struct event_lock_edge),
 	[EVENT_LOCK_LEAK]	= sizeof(struct event_lock_leak),
 	[EVENT_LOCK_NAME]	= sizeof(struct event_lock_name),
-	[EVENT_LOCK_COUNT]	= sizeof(struct event_lock_count),
+	/* Older traces do not say who had to wait. */
+	[EVENT_LOCK_COUNT]	= offsetof(struct event_lock_count, contentions),
 	[EVENT_LOCK_LOSS]	= sizeof(struct event_lock_loss),
 	[EVENT_LOCK_SET]	= sizeof(struct event_lock_set),
 };

@@ -174,7 +174,7 @@ static size_t record_size(const struct trace_reader *reader, size_t position, si
 
 static int take_records(struct trace_reader *reader, const struct trace_block_header *header)
 {
-	size_t length = le32toh(header->raw), position = 0;
+	size_t length = le32toh(header->raw), position = 0, before = 0;
 	__u32 records = 0;
 
 	while (position < length) {
@@ -186,6 +186,14 @@ static int take_records(struct trace_reader *reader, const struct trace_block_he
 				reader->block, records);
 			return 0;
 		}
+		/* No two are alike, or something would have happened twice in one moment. */
+		if (size == before && !memcmp(reader->raw + position - before, reader->raw + position, size)) {
+			give_up(reader, TRACE_CORRUPT,
+				"has a block at byte %llu whose record %u is the one before it once more",
+				reader->block, records);
+			return 0;
+		}
+		before = size;
 		position += size;
 		records++;
 	}

@@ -32,6 +32,10 @@ struct trace_reader;
 #define TRACE_KEY_PROBE		"probe."	/* + event name: the way it is observed, or "missing: reason" */
 
 #define TRACE_KEY_SCOPE		"scope"		/* what alone was followed, for people; none: all */
+#define TRACE_KEY_PERTURB	"perturb"	/* as --perturb takes it; none: no delays were made */
+#define TRACE_KEY_DELAYS	"perturb.delays"	/* how many were made, decimal, at the end */
+#define TRACE_KEY_REFUSED	"perturb.refused"	/* how many not, for their share of the time */
+#define TRACE_KEY_DELAYED	"perturb.time"	/* what they have taken, ns */
 #define TRACE_KEY_LOCKS		"locks"		/* "off", "dax", "all", "sampled"; none: off */
 
 /*

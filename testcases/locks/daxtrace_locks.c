@@ -8,11 +8,24 @@
  *	nested PATH	i_rwsem of the folder, then of the file
  *	reuse -		a mutex in an object of the cache daxtrace_old; then, in the same
  *			place, once that cache is gone, one in an object of daxtrace_new
+ *	contend -	a mutex, and twice an rw_semaphore, each while another task holds it
+ *			until WAIT_MS after it is waited for
+ *	quiet -		the same, while nobody holds them
  *
- * Nothing blocks: the two orders need never meet for the order to be wrong.
+ *	twice -		an rw_semaphore for reading, and once more
+ *	itself -	an rw_semaphore for writing, and once more: another task lets it go
+ *
+ *	leak -		an rw_semaphore and a mutex, and goes back to user mode with them
+ *	unleak -	lets them go
+ *
+ * But for "contend" and "itself" nothing blocks: the two orders need never meet for the order to be
+ * wrong.
  */
+#include <linux/completion.h>
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/slab.h>
@@ -108,6 +121,128 @@ static int take_reused(void)
 	return err;
 }
 
+#define WAIT_MS		20
+
+static DECLARE_RWSEM(daxtrace_contended);
+static DEFINE_MUTEX(daxtrace_waited);
+static DECLARE_COMPLETION(held);
+
+enum contended { CONTENDED_MUTEX, CONTENDED_WRITE, CONTENDED_KILLABLE, CONTENDED_COUNT };
+
+static bool is_waited_for(enum contended which)
+{
+	/* MUTEX_FLAG_WAITERS: kernel/locking/mutex.h. The list of those has not the same name everywhere. */
+	if (which == CONTENDED_MUTEX)
+		return atomic_long_read(&daxtrace_waited.owner) & 1;
+	return rwsem_is_contended(&daxtrace_contended);
+}
+
+/* It sleeps while it holds the lock, so that nobody spins for it. */
+static int holder(void *data)
+{
+	enum contended which = (long)data;
+
+	if (which == CONTENDED_MUTEX)
+		mutex_lock(&daxtrace_waited);
+	else
+		down_read(&daxtrace_contended);
+	complete(&held);
+	while (!is_waited_for(which))
+		msleep(1);
+	msleep(WAIT_MS);
+	if (which == CONTENDED_MUTEX)
+		mutex_unlock(&daxtrace_waited);
+	else
+		up_read(&daxtrace_contended);
+	return 0;
+}
+
+static int take_contended(enum contended which)
+{
+	switch (which) {
+	case CONTENDED_MUTEX:
+		mutex_lock(&daxtrace_waited);
+		mutex_unlock(&daxtrace_waited);
+		return 0;
+	case CONTENDED_WRITE:
+		down_write(&daxtrace_contended);
+		break;
+	default:
+		if (down_write_killable(&daxtrace_contended))
+			return -EINTR;
+	}
+	up_write(&daxtrace_contended);
+	return 0;
+}
+
+static int contend(bool with_holder)
+{
+	struct task_struct *task;
+	int err = 0;
+	long which;
+
+	for (which = 0; which < CONTENDED_COUNT && !err; which++) {
+		if (with_holder) {
+			reinit_completion(&held);
+			task = kthread_run(holder, (void *)which, "daxtrace_holder");
+			if (IS_ERR(task))
+				return PTR_ERR(task);
+			wait_for_completion(&held);
+		}
+		err = take_contended(which);
+	}
+	return err;
+}
+
+static DECLARE_RWSEM(daxtrace_twice);
+static DECLARE_RWSEM(daxtrace_itself);
+
+static noinline int take_twice(void)
+{
+	down_read(&daxtrace_twice);
+	down_read(&daxtrace_twice);
+	up_read(&daxtrace_twice);
+	up_read(&daxtrace_twice);
+	return 0;
+}
+
+/* No task may do this; but one that waits for itself would not wait for ever otherwise. */
+static int rescuer(void *unused)
+{
+	while (!rwsem_is_contended(&daxtrace_itself))
+		msleep(1);
+	up_write(&daxtrace_itself);
+	return 0;
+}
+
+static noinline int take_itself(void)
+{
+	struct task_struct *task;
+
+	down_write(&daxtrace_itself);
+	task = kthread_run(rescuer, NULL, "daxtrace_rescuer");
+	if (!IS_ERR(task))
+		down_write(&daxtrace_itself);
+	up_write(&daxtrace_itself);
+	return PTR_ERR_OR_ZERO(task);
+}
+
+static DECLARE_RWSEM(daxtrace_leaked);
+static DEFINE_MUTEX(daxtrace_leaked_too);
+
+static int leak(bool begin)
+{
+	if (begin) {
+		if (!down_write_trylock(&daxtrace_leaked))
+			return -EBUSY;
+		mutex_lock(&daxtrace_leaked_too);
+	} else {
+		mutex_unlock(&daxtrace_leaked_too);
+		up_write(&daxtrace_leaked);
+	}
+	return 0;
+}
+
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t length,
 			     loff_t *position)
 {
@@ -128,6 +263,18 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	name[strcspn(name, "\n")] = '\0';
 	if (!strcmp(text, "reuse")) {
 		err = take_reused();
+		goto out;
+	}
+	if (!strcmp(text, "twice") || !strcmp(text, "itself")) {
+		err = !strcmp(text, "twice") ? take_twice() : take_itself();
+		goto out;
+	}
+	if (!strcmp(text, "leak") || !strcmp(text, "unleak")) {
+		err = leak(!strcmp(text, "leak"));
+		goto out;
+	}
+	if (!strcmp(text, "contend") || !strcmp(text, "quiet")) {
+		err = contend(!strcmp(text, "contend"));
 		goto out;
 	}
 	err = kern_path(name, LOOKUP_FOLLOW, &path);

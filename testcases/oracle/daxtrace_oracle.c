@@ -5,18 +5,22 @@
  * store whose cache line was never written back is on the device as far as anybody who
  * reads it can tell, and not on the shadow.
  *
- * On x86-64 that is three functions: arch_wb_cache_pmem(), with which dax_flush() and the
- * zeroing of pages write caches back; __memcpy_flushcache(), with which the pmem driver
- * writes blocks; and __copy_user_flushcache(), with which write(2) copies from user
- * space.  After each has returned, what it made persistent is copied.  Of a size that is
- * a constant 4, 8 or 16 the compiler makes a store, which cannot be seen; pmem and DAX
- * have none of those.
+ * On x86-64 that is three functions: arch_wb_cache_pmem(), with which dax_flush() writes
+ * caches back, of stores and of what it zeroes; __memcpy_flushcache(), with which the pmem
+ * driver writes blocks: a filesystem's journal, log and metadata, and pages that DAX
+ * zeroes (dax_zero_page_range()); and copy_user_flushcache(), __copy_user_flushcache() of
+ * older kernels, with which write(2) copies from user space (_copy_from_iter_flushcache();
+ * what it copies from the kernel's memory is __memcpy_flushcache() again).  After each has
+ * returned, what it made persistent is copied.  Of a size that is a constant 4, 8 or 16
+ * the compiler makes a store, which cannot be seen; pmem and DAX have none of those.  A
+ * process that flushes what it has stored to a MAP_SYNC mapping does so unseen, too.
  *
  * Parameters: from, to: physical addresses of the two devices; size: of the smaller one,
- * in bytes.  Loading it makes the shadow equal to the device.  Writing "cut" to
- * /sys/kernel/debug/daxtrace_oracle stops the copying; reading it says "N bytes
- * persisted, M missed": calls that the kernel could not report, which make the shadow
- * worthless unless 0.
+ * in bytes.  Loading it makes the shadow equal to the device: nobody may be writing to that
+ * then.  Writing "cut" to
+ * /sys/kernel/debug/daxtrace_oracle stops the copying: nothing is copied any more when the
+ * write returns.  Reading it says "N bytes persisted, M missed": calls that the kernel
+ * could not report, which make the shadow worthless unless 0.
  */
 #include <linux/debugfs.h>
 #include <linux/kprobes.h>
@@ -77,6 +81,8 @@ static int leave(struct kretprobe_instance *instance, struct pt_regs *regs)
 	unsigned long first = round_down(stretch->address, L1_CACHE_BYTES);
 	unsigned long end = round_up(stretch->address + stretch->bytes, L1_CACHE_BYTES);
 
+	if (!READ_ONCE(running))
+		return 0;
 	memcpy(__va(to) + (first - (unsigned long)__va(from)), (void *)first, end - first);
 	atomic_long_add(stretch->bytes, &persisted);
 	return 0;
@@ -88,10 +94,12 @@ static int leave(struct kretprobe_instance *instance, struct pt_regs *regs)
 		.data_size = sizeof(struct stretch), .maxactive = 128,		\
 	}
 
+enum { WRITE_BACK, COPY, COPY_USER };
+
 static struct kretprobe probes[] = {
-	PROBE(arch_wb_cache_pmem, enter_second),
-	PROBE(__memcpy_flushcache, enter_third),
-	PROBE(__copy_user_flushcache, enter_third),
+	[WRITE_BACK] = PROBE(arch_wb_cache_pmem, enter_second),
+	[COPY] = PROBE(__memcpy_flushcache, enter_third),
+	[COPY_USER] = PROBE(copy_user_flushcache, enter_third),
 };
 
 static int show(struct seq_file *seq, void *unused)
@@ -120,6 +128,8 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	if (strcmp(strim(text), "cut"))
 		return -EINVAL;
 	WRITE_ONCE(running, false);
+	/* Those that saw it running: kretprobes' handlers cannot be preempted. */
+	synchronize_rcu();
 	return length;
 }
 
@@ -143,6 +153,12 @@ static int __init oracle_init(void)
 	}
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		err = register_kretprobe(&probes[i]);
+		if (err == -ENOENT && i == COPY_USER) {
+			/* Its name before the copies to uncached memory were renamed. */
+			probes[i].kp.symbol_name = "__copy_user_flushcache";
+			probes[i].kp.addr = NULL;
+			err = register_kretprobe(&probes[i]);
+		}
 		if (err) {
 			pr_err("daxtrace_oracle: %s: error %d\n", probes[i].kp.symbol_name, err);
 			while (i--)

@@ -102,6 +102,75 @@ static void test_report_json(void **state)
 	lines__free(&lines);
 }
 
+/* A trace of one class, which was waited for so often; negative: it does not say. */
+static const char *trace_of_waits(const char *name, long contentions, __u64 longest)
+{
+	struct story story;
+
+	story__init(&story, NULL);
+	story__lock_class(&story, I_RWSEM, LOCK_RWSEM, "inode.i_rwsem", "ext4", 0);
+	if (contentions < 0)
+		story__lock_waits_untold(&story, I_RWSEM);
+	else
+		story__lock_waits(&story, I_RWSEM, contentions, longest);
+	return save_story(&story, name, &all_locks);
+}
+
+static void test_report_waits(void **state)
+{
+	static const struct {
+		long contentions;
+		__u64 longest;
+		const char *text;
+	} cases[] = {
+		{ 7, 12345678, "1000       7  12.3 ms" },
+		{ 70, 1500000000, "1000      70    1.5 s" },
+		{ 1, 2500, "1000       1   2.5 us" },
+		{ 0, 0, "1000       0        -" },
+	};
+	const struct outcome_of_run *outcome;
+	struct json_object *class;
+	struct lines lines;
+	const char *path;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		path = trace_of_waits("waits.dxt", cases[i].contentions, cases[i].longest);
+		outcome = run("report", "--view", "locks", path, NULL);
+		assert_fits(outcome->out);
+		assert_contains(outcome->out, cases[i].text);
+		assert_null(strstr(outcome->out, "unknown"));
+		lines__parse(&lines, run("report", "-j", "--view", "locks", path, NULL)->out);
+		class = lines__find(&lines, "class", NULL);
+		assert_int_equal(number_of(class, "contentions"), cases[i].contentions);
+		assert_int_equal(number_of(class, "longest_wait"), cases[i].longest);
+		assert_int_equal(number_of(class, "waited"),
+				 cases[i].contentions * cases[i].longest);
+		lines__free(&lines);
+	}
+}
+
+/* A trace of an older version. */
+static void test_report_waits_unknown(void **state)
+{
+	const struct outcome_of_run *outcome;
+	struct json_object *class, *value;
+	struct lines lines;
+	const char *path = trace_of_waits("old.dxt", -1, 0);
+
+	(void)state;
+	outcome = run("report", "--view", "locks", path, NULL);
+	assert_contains(outcome->out, "1000       -        -");
+	assert_contains(outcome->out, "they were waited for is unknown.");
+	lines__parse(&lines, run("report", "-j", "--view", "locks", path, NULL)->out);
+	class = lines__find(&lines, "class", NULL);
+	assert_int_equal(number_of(class, "acquisitions"), 1000);
+	assert_true(json_object_object_get_ex(class, "contentions", &value));
+	assert_null(value);
+	lines__free(&lines);
+}
+
 static void test_report_dot(void **state)
 {
 	const struct outcome_of_run *outcome;
@@ -246,6 +315,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_report_text),
 		cmocka_unit_test(test_report_json),
+		cmocka_unit_test(test_report_waits),
+		cmocka_unit_test(test_report_waits_unknown),
 		cmocka_unit_test(test_report_dot),
 		cmocka_unit_test(test_report_svg),
 		cmocka_unit_test(test_diff_same),

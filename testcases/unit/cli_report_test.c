@@ -217,6 +217,7 @@ static void test_loss_and_finding(void **state)
 
 	(void)state;
 	story__drop_dirty(&story, &story_numbers);
+	story.time += 5000000000ULL;
 	story__gap(&story, 5);
 	outcome = run("report", save_story(&story, "loss", NULL), NULL);
 	assert_int_equal(outcome->status, FINDINGS);
@@ -492,8 +493,7 @@ static void tell_hostile(struct story *story)
 	story__fault_write(&mapper, &file, index);
 	for (i = 0; i < 12; i++)
 		story__fault_read(&third, &file, index);
-	/* The clock of another CPU, a little behind; then a long pause, and a longer one. */
-	story->time -= 5000;
+	/* A long pause, and a longer one. */
 	story__write_begins(&writer, &file, index, 1);
 	story->time += 4000ULL * 1000000000;
 	story__fallocate_begins(&mapper, &file, ~0, index - 1000000, INDEX_MAX);
@@ -591,7 +591,7 @@ static void test_long_descriptions_wrap(void **state)
 	assert_contains(outcome->out, "write 4096 bytes at\n");
 }
 
-/* A record's place and its time are taken one after the other. */
+/* The recorder puts all in order: what is not has been tampered with, and proves nothing. */
 static void test_times_out_of_order(void **state)
 {
 	const struct outcome_of_run *outcome;
@@ -609,9 +609,8 @@ static void test_times_out_of_order(void **state)
 	story.time += 20000;
 	story__delete(&writer, &file, 4, 0);
 	outcome = run("report", save_story(&story, "order", NULL), NULL);
-	assert_contains(outcome->out, "\n     0.002  fault done\n     0.000   ");
-	assert_contains(outcome->out, "\n>    0.004   ");
-	assert_null(strstr(outcome->out, "..."));
+	assert_int_equal(outcome->status, INCONCLUSIVE);
+	assert_contains(outcome->out, "verdict: inconclusive (0 findings, 7 records, 1 lost)");
 }
 
 /* Where events are left out, and where nothing happened for long, it says so. */

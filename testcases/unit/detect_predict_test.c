@@ -326,6 +326,106 @@ static void test_flip_in_writepages(void **state)
 	silent(scene);
 }
 
+/* mmap comes and goes; then the mode changes, from a writeback on with those locks. */
+static void map_and_flip(struct scene *scene)
+{
+	story__map(&scene->mapper, &scene->file, VMA, 0, 3);
+	story__unmap_vma(&scene->mapper, &scene->file, VMA, 0, 3);
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_FILEATTR, .last = INDEX_MAX });
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_WRITEPAGES, .last = INDEX_MAX });
+	story__ends(&scene->writer, &scene->file, OPERATION_WRITEPAGES);
+	story__mode(&scene->writer, &scene->file, MODE_DAX, MODE_MOMENT);
+	story__ends(&scene->writer, &scene->file, OPERATION_FILEATTR);
+}
+
+static void test_flip_against_mmap(void **state)
+{
+	struct scene *scene = *state;
+	const struct finding *finding;
+
+	tell_classes(scene);
+	SET(mapper, LOCK_PLACE_MAP, fault_right);
+	SET(writer, LOCK_PLACE_WRITEPAGES, change_wrong);
+	map_and_flip(scene);
+	finding = the_prediction(scene, RULE_FLIP_WHILE_MAPPED, 0);
+	assert_contains(finding->schedule, "The mmap holds mm_struct.mmap_lock (shared), "
+			"address_space.invalidate_lock (shared)");
+	/* A lock in common. */
+	scene__remake(scene, RULES_ALL, 0);
+	tell_classes(scene);
+	SET(mapper, LOCK_PLACE_MAP, fault_right);
+	SET(writer, LOCK_PLACE_WRITEPAGES, change_right);
+	map_and_flip(scene);
+	silent(scene);
+	/* mmap takes none of the filesystem's: then it is counted otherwise. */
+	scene__remake(scene, RULES_ALL, 0);
+	tell_classes(scene);
+	SET(mapper, LOCK_PLACE_MAP, fault_wrong);
+	SET(writer, LOCK_PLACE_WRITEPAGES, change_wrong);
+	map_and_flip(scene);
+	silent(scene);
+}
+
+/* Page 5 was stored to and synced; page 1 may be dirty; a punch of it deletes both. */
+static void punch_deletes(struct scene *scene, bool dirty, bool flushed, bool regardless)
+{
+	story__fault_write(&scene->mapper, &scene->file, 5);
+	story__mkclean(&scene->mapper, &scene->file, 5, 5);
+	story__flush(&scene->mapper, &scene->file, 5, 1);
+	story__tag_cleared(&scene->mapper, &scene->file, 5, 5);
+	if (dirty)
+		story__fault_write(&scene->mapper, &scene->file, 1);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 1, 1);
+	if (flushed) {
+		story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+			.operation = OPERATION_WRITEBACK, .first = 2, .last = 9 });
+		story__ends(&scene->writer, &scene->file, OPERATION_WRITEBACK);
+	}
+	story__unmap(&scene->writer, &scene->file, 0, INDEX_MAX);
+	story__delete_regardless(&scene->writer, &scene->file, 1);
+	if (regardless)
+		story__delete_regardless(&scene->writer, &scene->file, 5);
+	else
+		story__delete(&scene->writer, &scene->file, 5, 0);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+}
+
+static void test_deletion_of_what_stays(void **state)
+{
+	struct scene *scene = *state;
+	const struct finding *finding;
+
+	/* It rests on no lock, and so waits for nothing. */
+	punch_deletes(scene, true, false, true);
+	finding = findings(scene, 1);
+	assert_int_equal(finding->rule, RULE_LOST_DIRTY_ENTRY);
+	assert_string_equal(finding->certainty, "predicted");
+	assert_int_equal(finding->index, 5);
+	assert_int_equal(finding->actors[0].tid, scene->mapper.tid);
+	assert_int_equal(finding->actors[1].tid, scene->writer.tid);
+	assert_contains(finding->schedule, "nothing written back before");
+	/* Had it wanted to write back, there was nothing that it could be seen by. */
+	scene__remake(scene, RULES_ALL, 0);
+	punch_deletes(scene, false, false, true);
+	assert_silent(scene);
+	/* It may have, and have found nothing: what was dirty before a loss may be clean. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__fault_write(&scene->mapper, &scene->file, 7);
+	story__gap(&scene->story, 1);
+	punch_deletes(scene, false, false, true);
+	findings(scene, 0);
+	/* It has. */
+	scene__remake(scene, RULES_ALL, 0);
+	punch_deletes(scene, true, true, true);
+	assert_silent(scene);
+	/* What deletes it would have spared it, had it been dirty. */
+	scene__remake(scene, RULES_ALL, 0);
+	punch_deletes(scene, true, false, false);
+	assert_silent(scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +437,8 @@ int main(void)
 		SCENE_TEST(test_invalidation_before_allocation),
 		SCENE_TEST(test_flip_against_fault),
 		SCENE_TEST(test_flip_in_writepages),
+		SCENE_TEST(test_flip_against_mmap),
+		SCENE_TEST(test_deletion_of_what_stays),
 	};
 
 	return cmocka_run_group_tests_name("detect_predict", tests, NULL, NULL);

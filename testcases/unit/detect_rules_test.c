@@ -468,6 +468,22 @@ static void test_polled_flip_is_unknown(void **state)
 	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
 }
 
+/* A poll that was kept from telling it until others had, and somebody mapped the file. */
+static void test_polled_flip_that_is_known(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_flip(scene);
+	end_flip(scene, 0, MODE_DAX | MODE_MOMENT);
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__mode(&scene->writer, &scene->file, 0, MODE_DAX | MODE_MAPPED | MODE_POLLED);
+	assert_silent(scene);
+	assert_coverage(scene, RULE_FLIP_WHILE_MAPPED, 1, 0, 0);
+	/* One that is not is judged. */
+	story__mode(&scene->writer, &scene->file, MODE_DAX, MODE_MAPPED | MODE_POLLED);
+	findings(scene, 1);
+}
+
 /* --- DX08 ----------------------------------------------------------------- */
 
 /* The fault overlaps the truncation, and what it mapped is there at the end. */
@@ -843,6 +859,16 @@ static void test_nobody_looks(void **state)
 	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
 	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
 	assert_silent(scene);
+	/* The end of one before went unseen: the look is not that one's. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 20, 21);
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
+	look(scene, 0);
+	story__unmap(&scene->writer, &scene->file, 2, 9);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	assert_silent(scene);
 }
 
 static void test_right_layout_breaks_are_silent(void **state)
@@ -911,6 +937,20 @@ static void test_wait_without_end(void **state)
 	lock(scene, &scene->writer, EVENT_ENTRY_WAIT);
 	scene->story.time += 121 * SECOND;
 	story__fault_read(&scene->mapper, &scene->file, 9);
+	assert_contains(the_one(scene, RULE_ENTRY_LOCK_STALL)->summary, "121 s");
+}
+
+/* Nothing else happens: that is told every few seconds. */
+static void test_wait_in_silence(void **state)
+{
+	struct scene *scene = *state;
+
+	lock(scene, &scene->writer, EVENT_ENTRY_WAIT);
+	scene->story.time += 110 * SECOND;
+	story__gap(&scene->story, 0);
+	findings(scene, 0);
+	scene->story.time += 11 * SECOND;
+	story__gap(&scene->story, 0);
 	assert_contains(the_one(scene, RULE_ENTRY_LOCK_STALL)->summary, "121 s");
 }
 
@@ -1069,6 +1109,7 @@ int main(void)
 		SCENE_TEST(test_writepages_around_a_flip_is_silent),
 		SCENE_TEST(test_right_flips_are_silent),
 		SCENE_TEST(test_polled_flip_is_unknown),
+		SCENE_TEST(test_polled_flip_that_is_known),
 		SCENE_TEST(test_fault_in_truncation),
 		SCENE_TEST(test_fault_before_freeing),
 		SCENE_TEST(test_fault_in_punch_of_a_page),
@@ -1091,6 +1132,7 @@ int main(void)
 		SCENE_TEST(test_waiter_is_never_woken),
 		SCENE_TEST(test_long_waits_are_silent),
 		SCENE_TEST(test_wait_without_end),
+		SCENE_TEST(test_wait_in_silence),
 		SCENE_TEST(test_short_answer),
 		SCENE_TEST(test_whole_answers_are_silent),
 		SCENE_TEST(test_huge_over_small),

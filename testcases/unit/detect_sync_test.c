@@ -305,6 +305,56 @@ static void test_loss_before_fsync_is_silent(void **state)
 	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
 }
 
+static void mapper_writes_back(struct scene *scene)
+{
+	story__enter(&scene->mapper, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_WRITEBACK, .last = INDEX_MAX });
+}
+
+static void fsync_of_page(struct scene *scene, __u64 index)
+{
+	story__fsync_range_begins(&scene->writer, &scene->file, index, index);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+}
+
+/* Another task's writeback has flushed the page, and is yet to clear the tag. */
+static void test_flushed_by_another_is_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	mapper_writes_back(scene);
+	story__mkclean(&scene->mapper, &scene->file, 4, 4);
+	story__flush(&scene->mapper, &scene->file, 4, 1);
+	fsync_of_page(scene, 4);
+	story__tag_cleared(&scene->mapper, &scene->file, 4, 4);
+	story__ends(&scene->mapper, &scene->file, OPERATION_WRITEBACK);
+	assert_silent(scene);
+}
+
+/* It has not, or another page, or before the last store: whether it will in time is not known. */
+static void test_in_the_hands_of_another_is_unknown(void **state)
+{
+	struct scene *scene = *state;
+
+	story__fault_write(&scene->writer, &scene->file, 4);
+	story__fault_write(&scene->writer, &scene->file, 5);
+	mapper_writes_back(scene);
+	fsync_of_page(scene, 4);
+	findings(scene, 0);
+	assert_int_equal(coverage_of(scene, DX03)->unknown, 1);
+	story__flush(&scene->mapper, &scene->file, 5, 1);
+	fsync_of_page(scene, 4);
+	findings(scene, 0);
+	assert_int_equal(coverage_of(scene, DX03)->unknown, 2);
+	story__flush(&scene->mapper, &scene->file, 4, 1);
+	story__write_back(&scene->writer, &scene->file, 4, 0);
+	story__fault_write(&scene->writer, &scene->file, 4);
+	fsync_of_page(scene, 4);
+	findings(scene, 0);
+	assert_int_equal(coverage_of(scene, DX03)->unknown, 3);
+}
+
 /* What cleaned the page may be among the lost. */
 static void test_loss_in_fsync_is_silent(void **state)
 {
@@ -451,6 +501,8 @@ int main(void)
 		SCENE_TEST(test_other_file_is_silent),
 		SCENE_TEST(test_removed_is_silent),
 		SCENE_TEST(test_unknown_is_silent),
+		SCENE_TEST(test_flushed_by_another_is_silent),
+		SCENE_TEST(test_in_the_hands_of_another_is_unknown),
 		SCENE_TEST(test_loss_before_fsync_is_silent),
 		SCENE_TEST(test_loss_in_fsync_is_silent),
 		SCENE_TEST(test_map_sync_after_loss_is_silent),

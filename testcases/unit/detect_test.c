@@ -286,6 +286,7 @@ static void test_verdicts(void **state)
 	/* All of them are known. */
 	assert_int_equal(detector__verdict(scene->detector, false, 2), VERDICT_CLEAN);
 	assert_int_equal(detector__verdict(scene->detector, true, 2), VERDICT_INCONCLUSIVE);
+	scene->story.time += 5000000000ULL;
 	story__gap(&scene->story, 1);
 	assert_int_equal(verdict_of(scene), VERDICT_FINDINGS);
 	assert_int_equal(detector__verdict(scene->detector, false, 2), VERDICT_INCONCLUSIVE);
@@ -303,6 +304,71 @@ static void test_a_finding_says_what_was_lost_before_it(void **state)
 	story__lose(&scene->story, 4);
 	tell_both_races(scene);
 	assert_int_equal(findings(scene, 2)->lost, 11);
+}
+
+/*
+ * A gap is told up to a second after it: what it leaves out may be what would have made no
+ * finding of it.
+ */
+static void test_a_gap_soon_after_makes_unknown(void **state)
+{
+	struct scene *scene = *state;
+
+	tell_both_races(scene);
+	findings(scene, 2);
+	scene->story.time += 900000000ULL;
+	story__gap(&scene->story, 1);
+	/* Who listened has been told. */
+	scene->found = 0;
+	findings(scene, 0);
+	assert_int_equal(coverage_of(scene, RULE_LOST_DIRTY_ENTRY)->unknown, 1);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+	/* Not what came long before. */
+	scene__remake(scene, RULES_ALL, 0);
+	tell_both_races(scene);
+	scene->story.time += 5000000000ULL;
+	story__gap(&scene->story, 1);
+	findings(scene, 2);
+	assert_int_equal(verdict_of(scene), VERDICT_FINDINGS);
+}
+
+/* How long ago it may have been the gap says: what was made since then is unknown, no more. */
+static void test_a_gap_says_since_when(void **state)
+{
+	struct scene *scene = *state;
+	__u64 second;
+
+	tell_both_races(scene);
+	second = findings(scene, 2)->next->time;
+	scene->story.time += 5000000000ULL;
+	story__late_gap(&scene->story, 1, second + 1, scene->story.time);
+	findings(scene, 2);
+	story__late_gap(&scene->story, 1, second, scene->story.time);
+	/* Who listened has been told. */
+	scene->found = 1;
+	findings(scene, 1);
+	story__late_gap(&scene->story, 1, 1, scene->story.time);
+	scene->found = 0;
+	findings(scene, 0);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+}
+
+/* Records that come behind a gap are next to what is missing if they were made before it was told. */
+static void test_a_stream_that_is_behind_its_gap(void **state)
+{
+	struct scene *scene = *state;
+	__u64 until;
+
+	until = scene->story.time + 1000000000ULL;
+	story__late_gap(&scene->story, 1, scene->story.time, until);
+	tell_both_races(scene);
+	findings(scene, 0);
+	assert_int_equal(coverage_of(scene, RULE_LOST_DIRTY_ENTRY)->unknown, 1);
+	assert_int_equal(verdict_of(scene), VERDICT_INCONCLUSIVE);
+	scene->story.time = until + 1;
+	tell_both_races(scene);
+	findings(scene, 2);
+	assert_int_equal(verdict_of(scene), VERDICT_FINDINGS);
 }
 
 static void test_loss_is_never_clean(void **state)
@@ -386,6 +452,9 @@ int main(void)
 		SCENE_TEST(test_missing_event_of_an_unselected_rule),
 		SCENE_TEST(test_verdicts),
 		SCENE_TEST(test_a_finding_says_what_was_lost_before_it),
+		SCENE_TEST(test_a_gap_soon_after_makes_unknown),
+		SCENE_TEST(test_a_gap_says_since_when),
+		SCENE_TEST(test_a_stream_that_is_behind_its_gap),
 		SCENE_TEST(test_loss_is_never_clean),
 		SCENE_TEST(test_lack_of_room_is_never_clean),
 		SCENE_TEST(test_race_that_is_not_listed),

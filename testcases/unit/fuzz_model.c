@@ -101,8 +101,28 @@ static void fill_entry(struct source *source, struct event_entry *entry)
 	entry->index = take_number(source);
 	if (entry->order == HUGE_ORDER)
 		entry->index &= ~(STORY_HUGE_PAGES - 1);
-	entry->flags = take(source, 16);
+	entry->flags = take(source, 64);
 	entry->pfn = take(source, 4) ? 0x1000 + entry->index : take_number(source);
+}
+
+/* Small numbers in 4 or in 8 bytes, behind the inode that most records begin with. */
+static void fill_words(struct source *source, union any_record *record)
+{
+	struct inode_id id = take_inode(source);
+	__u32 half[2];
+	__u64 word;
+	size_t at;
+
+	memcpy(record->byte + sizeof(record->header), &id, sizeof(id));
+	for (at = sizeof(record->header) + sizeof(id); at + 8 <= record->header.size && source->size;
+	     at += 8) {
+		word = take_number(source);
+		half[0] = take(source, 8);
+		half[1] = take(source, 8);
+		if (half[0])
+			memcpy(&word, half, sizeof(word));
+		memcpy(record->byte + at, &word, sizeof(word));
+	}
 }
 
 static void fill(struct source *source, union any_record *record)
@@ -157,6 +177,12 @@ static void fill(struct source *source, union any_record *record)
 		break;
 	case EVENT_GAP:
 		record->gap.lost = take_number(source);
+		record->gap.since = take_number(source);
+		record->gap.until = take_number(source);
+		break;
+	default:
+		if (record->header.size > sizeof(record->header) + sizeof(struct inode_id))
+			fill_words(source, record);
 		break;
 	}
 }

@@ -29,11 +29,11 @@ static void on_dirtied(void *context, struct model_task *task, struct model_entr
 }
 
 static void on_deleted(void *context, struct model_task *task, struct model_entry *entry,
-		       enum model_removal removal, __u64 time)
+		       enum model_removal removal, const struct event_entry *record)
 {
 	struct world *world = context;
 
-	(void)task, (void)time;
+	(void)task, (void)record;
 	world->deleted++;
 	world->removal = removal;
 	world->deleted_state = entry->state;

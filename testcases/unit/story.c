@@ -71,6 +71,12 @@ static void write_facts(struct trace_writer *writer, const struct story_recordin
 		trace_writer__fact(writer, key, recording->missing & OBSERVED_BIT(i) ?
 				   "missing: the story has none" : "fentry told");
 	}
+	if (recording->perturb) {
+		trace_writer__fact(writer, TRACE_KEY_PERTURB, recording->perturb);
+		trace_writer__fact(writer, TRACE_KEY_DELAYS, "3");
+		trace_writer__fact(writer, TRACE_KEY_REFUSED, "4");
+		trace_writer__fact(writer, TRACE_KEY_DELAYED, "2500000");
+	}
 	if (recording->problem)
 		trace_writer__fact(writer, TRACE_KEY_PROBLEM, recording->problem);
 	if (recording->command_status) {
@@ -157,7 +163,14 @@ void story__lose(struct story *story, __u32 records)
 
 void story__gap(struct story *story, __u64 records)
 {
-	struct event_gap record = { .header = HEADER(EVENT_GAP, record), .lost = records };
+	story__late_gap(story, records, 0, story->time);
+}
+
+void story__late_gap(struct story *story, __u64 records, __u64 since, __u64 until)
+{
+	struct event_gap record = {
+		.header = HEADER(EVENT_GAP, record), .lost = records, .since = since, .until = until,
+	};
 
 	story__record(story, &record.header, 0);
 }
@@ -231,6 +244,12 @@ void story__delete(const struct story_task *task, const struct story_file *file,
 		   __u32 order)
 {
 	entry_record(task, file, EVENT_ENTRY_DELETE, index, order, 0);
+}
+
+void story__delete_regardless(const struct story_task *task, const struct story_file *file,
+			      __u64 index)
+{
+	entry_record(task, file, EVENT_ENTRY_DELETE, index, 0, ENTRY_REGARDLESS);
 }
 
 void story__sync_dirty(const struct story_task *task, const struct story_file *file, __u64 index)

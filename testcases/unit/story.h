@@ -59,13 +59,15 @@ void story__tell(struct story *story, struct model *model);
  * Write them to a trace file at path.  missing: OBSERVED_BIT()s that were not
  * observed; command_status: of the traced command, NULL: none was; lost: what
  * the end block says; locks: the setting of --locks, NULL: none is noted; problem:
- * what the recorder says was not observed, NULL: nothing.
+ * what the recorder says was not observed, NULL: nothing; perturb: what --perturb was given,
+ * with 3 delays of 2.5 ms in all, and 4 refused, NULL: none was.
  */
 struct story_recording {
 	__u64 missing;
 	const char *locks;
 	const char *command_status;
 	const char *problem;
+	const char *perturb;
 	__u64 lost;
 };
 void story__save(const struct story *story, const char *path,
@@ -89,6 +91,7 @@ struct story_file story__file(__u32 dev, __u64 ino, __u32 generation);
 /* The next record is the first after so many lost ones on its CPU. */
 void story__lose(struct story *story, __u32 records);
 void story__gap(struct story *story, __u64 records);
+void story__late_gap(struct story *story, __u64 records, __u64 since, __u64 until);
 void story__stack(struct story *story, __s32 id, const __u64 *addresses, __u32 depth);
 void story__symbol(struct story *story, __u64 address, const char *name, __u64 offset);
 
@@ -112,6 +115,9 @@ void story__insert(const struct story_task *task, const struct story_file *file,
 		   __u32 order, __u32 flags);
 void story__delete(const struct story_task *task, const struct story_file *file, __u64 index,
 		   __u32 order);
+/* By a function that deletes dirty ones as well. */
+void story__delete_regardless(const struct story_task *task, const struct story_file *file,
+			      __u64 index);
 /* A MAP_SYNC fault has made its page writable. */
 void story__sync_dirty(const struct story_task *task, const struct story_file *file, __u64 index);
 void story__unmap(const struct story_task *task, const struct story_file *file, __u64 first,

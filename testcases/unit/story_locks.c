@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stddef.h>
 #include <stdio.h>
 
 #include "testcases/unit/story_locks.h"
@@ -31,6 +32,28 @@ void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode 
 	};
 
 	story__record(task->story, &record.header, task->tid);
+}
+
+void story__lock_waits(struct story *story, __u32 id, __u64 contentions, __u64 longest)
+{
+	struct event_lock_count record = {
+		.header = HEADER(EVENT_LOCK_COUNT, record), .id = id, .max_depth = 1,
+		.acquisitions = 1000, .contentions = contentions, .waited = contentions * longest,
+		.longest = longest,
+	};
+
+	story__record(story, &record.header, 0);
+}
+
+void story__lock_waits_untold(struct story *story, __u32 id)
+{
+	struct event_lock_count record = {
+		.header = HEADER(EVENT_LOCK_COUNT, record), .id = id, .max_depth = 1,
+		.acquisitions = 1000,
+	};
+
+	record.header.size = offsetof(struct event_lock_count, contentions);
+	story__record(story, &record.header, 0);
 }
 
 void story__lock_set(const struct story_task *task, const struct story_file *file,

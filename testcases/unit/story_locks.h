@@ -13,6 +13,12 @@ void story__lock_class(struct story *story, __u32 id, enum lock_type type, const
 void story__lock_edge(const struct story_task *task, __u32 from, enum lock_mode from_mode,
 		      __u32 to, enum lock_mode to_mode, __u32 flags);
 
+/* Tracing ends: a class was taken 1000 times, and so often had to wait, for at most so long. */
+void story__lock_waits(struct story *story, __u32 id, __u64 contentions, __u64 longest);
+
+/* The same by a version that did not say who had to wait. */
+void story__lock_waits_untold(struct story *story, __u32 id);
+
 /* The task comes to a place with these held. */
 void story__lock_set(const struct story_task *task, const struct story_file *file,
 		     enum lock_place place, const struct event_lock_held *held, __u32 count);

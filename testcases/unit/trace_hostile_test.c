@@ -128,9 +128,11 @@ static struct bytes written_file(struct bytes *records)
 
 	for (i = 0; i < 12; i++)
 		craft_record(records, i < 8 ? EVENT_FLUSH : EVENT_GAP, 0, &seed);
-	/* Compressible: the last four are the same. */
-	for (i = 0; i < 3; i++)
+	/* Compressible: the last four are the same but for a byte. */
+	for (i = 0; i < 3; i++) {
 		bytes__add(records, records->data + records->length - 40, 40);
+		records->data[records->length - 1]++;
+	}
 
 	assert_int_equal(trace_writer__create(&writer, path, error), 0);
 	assert_int_equal(trace_writer__fact(writer, "kernel", "6.1"), 0);
@@ -469,6 +471,25 @@ static void records_of_impossible_size(void **unused)
 		assert_record_rejected(EVENT_GAP, 40, size);
 }
 
+/* What happens, happens at a time: two records that are the same in a row are one and its copy. */
+static void record_once_more(void **unused)
+{
+	struct bytes file = start_file_with_records(), records = { 0 };
+	__u32 seed = 9;
+
+	(void)unused;
+	craft_record(&records, EVENT_FLUSH, 0, &seed);
+	craft_record(&records, EVENT_ENTER, 0, &seed);
+	bytes__add(&records, records.data + trace_record__minimum(EVENT_FLUSH),
+		   trace_record__minimum(EVENT_ENTER));
+	craft_block(&file, TRACE_BLOCK_RECORDS, 1, records.data, records.length);
+	craft_end(&file, 2, 6, 0);
+	assert_corrupt(&file, 3,
+		       "has a block at byte 288 whose record 2 is the one before it once more");
+	bytes__free(&records);
+	bytes__free(&file);
+}
+
 /* Block 1 with this header and stored payload, sealed, after three records. */
 static void assert_block_corrupt(struct trace_block_header header, const void *payload,
 				 const char *reason)
@@ -770,6 +791,7 @@ int main(void)
 		cmocka_unit_test(unknown_block_types_are_skipped),
 		cmocka_unit_test(unknown_records_are_handed_out),
 		cmocka_unit_test(records_of_impossible_size),
+		cmocka_unit_test(record_once_more),
 		cmocka_unit_test(block_headers),
 		cmocka_unit_test(zstd_bombs),
 		cmocka_unit_test(largest_block),

@@ -218,7 +218,9 @@ static void format_is_what_it_was(void **unused)
 	struct event_gap gap = {
 		.header = {
 			.time = 1000000000, .tid = 101, .tgid = 100, .type = EVENT_GAP,
-			.size = sizeof(gap), .cpu = 1, .sequence = 7, .lost = 2,
+			/* As it was: it has grown since. */
+			.size = offsetof(struct event_gap, since),
+			.cpu = 1, .sequence = 7, .lost = 2,
 		},
 		.lost = 3,
 	};
@@ -235,7 +237,7 @@ static void format_is_what_it_was(void **unused)
 	assert_int_equal(file.length, sizeof(example));
 	assert_memory_equal(file.data, example, sizeof(example));
 
-	bytes__add(&records, &gap, sizeof(gap));
+	bytes__add(&records, &gap, gap.header.size);
 	assert_complete(path, &records, 1, 5);
 	bytes__free(&records);
 	bytes__free(&file);
