@@ -5,13 +5,15 @@
  *
  *	clear INDEX PATH	take the dirty mark off the entry of that page
  *	delete INDEX PATH	the same, and remove the entry
+ *	forget INDEX PATH	take the entry out of the page cache without telling DAX
  *	lock INDEX PATH		lock the entry of that page, and go
  *	unlock INDEX PATH	unlock it; whoever waits for it is not woken before another
  *				task has locked and unlocked it
  *	dax 1|0 PATH		S_DAX into inode.i_flags, or out of it, and nothing else
  *
  * After "clear" and "delete" the page stays mapped, and what was stored to it is not
- * flushed: a power cut would lose the store. A file in DAX mode whose S_DAX was taken
+ * flushed: a power cut would lose the store. After "forget" it stays mapped too, and
+ * nothing keeps a huge entry from being inserted where it is. A file in DAX mode whose S_DAX was taken
  * must be neither read, written nor faulted on: its operations know no page cache.
  */
 #include <linux/debugfs.h>
@@ -36,6 +38,22 @@ static void clear_marks(struct address_space *mapping, unsigned long index)
 		xas_clear_mark(&xas, PAGECACHE_TAG_TOWRITE);
 	}
 	xas_unlock_irq(&xas);
+}
+
+/* Of one page: as dax_delete_mapping_entry(), but for dax_disassociate_entry(). */
+static int forget(struct address_space *mapping, unsigned long index)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
+	int err = -ENOENT;
+
+	xas_lock_irq(&xas);
+	if (xas_load(&xas)) {
+		xas_store(&xas, NULL);
+		mapping->nrpages--;
+		err = 0;
+	}
+	xas_unlock_irq(&xas);
+	return err;
 }
 
 /* As dax_lock_entry() of fs/dax.c does it, and dax_unlock_entry() but for the wake-up. */
@@ -73,6 +91,8 @@ static int do_to(struct inode *inode, const char *what, unsigned long number)
 		return -EINVAL;
 	if (!strcmp(what, "lock") || !strcmp(what, "unlock"))
 		return change_lock(mapping, number, !strcmp(what, "lock"));
+	if (!strcmp(what, "forget"))
+		return forget(mapping, number);
 	if (strcmp(what, "clear") && strcmp(what, "delete"))
 		return -EINVAL;
 	clear_marks(mapping, number);
