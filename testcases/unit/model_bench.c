@@ -106,6 +106,19 @@ static double cpu_seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+/* Told again, the story happens after all that was told: time does not go back. */
+static void begin_again(struct story *story)
+{
+	struct event_header *header;
+	size_t at;
+
+	for (at = 0; at < story->records.length; at += header->size) {
+		header = (void *)(story->records.data + at);
+		header->time += story->time;
+	}
+	story->told = 0;
+}
+
 static void measure(const char *name, void (*tell)(struct stage *stage), size_t wanted)
 {
 	struct detector_options options = { .rules = RULES_ALL };
@@ -113,7 +126,7 @@ static void measure(const char *name, void (*tell)(struct stage *stage), size_t 
 	struct stage stage = { .seed = 1 };
 	const struct model_loss *loss;
 	size_t count = 0, i;
-	double begun;
+	double begun, seconds = 0;
 
 	story__init(&stage.story, NULL);
 	story__superblock(&stage.story, 1, "ext4");
@@ -128,15 +141,15 @@ static void measure(const char *name, void (*tell)(struct stage *stage), size_t 
 	while (stage.story.count < STORY_RECORDS)
 		tell(&stage);
 
-	begun = cpu_seconds();
 	while (count < wanted) {
-		stage.story.told = 0;
+		begin_again(&stage.story);
+		begun = cpu_seconds();
 		story__tell(&stage.story, detector__model(detector));
+		seconds += cpu_seconds() - begun;
 		count += stage.story.count;
 	}
-	begun = cpu_seconds() - begun;
-	printf("%-8s %6.2f million records/s  %6.1f ns/record\n", name, count / begun / 1e6,
-	       begun / count * 1e9);
+	printf("%-8s %6.2f million records/s  %6.1f ns/record\n", name, count / seconds / 1e6,
+	       seconds / count * 1e9);
 	loss = model__loss(detector__model(detector));
 	if (loss->records || loss->capacity || detector__finding_count(detector)) {
 		fprintf(stderr, "model_bench: %s: not what was told\n", name);
