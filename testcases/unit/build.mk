@@ -132,6 +132,15 @@ fuzz-$(1): $(O)/unit/fuzz_$(1)
 endef
 $(foreach test,$(FUZZ_TESTS),$(eval $(call fuzz_program,$(test))))
 
+# What it begins with: the recorded races, each behind a byte that says that checksums are made right.
+.PHONY: fuzz-seeds-trace
+fuzz-seeds-trace:
+	@mkdir -p $(O)/unit/corpus_trace
+	$(UNIT_QUIET)for trace in $(wildcard testcases/races/*/*.dxt testcases/races/*/*/*.dxt); do \
+		{ printf '\0'; cat "$$trace"; } >"$(O)/unit/corpus_trace/$$(echo "$$trace" | tr / -)"; done
+
+fuzz-trace: fuzz-seeds-trace
+
 fuzz-build: $(FUZZ_PROGRAMS)
 
 fuzz: $(FUZZ_TESTS:%=fuzz-%)
