@@ -65,7 +65,7 @@ struct task_state {
 	__u64 position;		/* of that write, bytes */
 	__u64 length;		/* the same */
 	__u32 write_told;	/* EVENT_ENTER of it has been made */
-	__u32 reserved2;	/* 0 */
+	__u32 resizing;		/* inside a call that frees blocks and was told: IN_* of range.bpf.c */
 	struct inode_id synced;	/* whose sync it is inside of */
 	struct inode_id inode;	/* whose entries it deletes */
 	__u64 index;		/* which */

@@ -149,6 +149,40 @@ int BPF_PROG(unmap__range_exit, struct address_space *mapping, __u64 start, __u6
 	return 0;
 }
 
+/* Of task_state's resizing */
+#define IN_SETSIZE	0x1
+#define IN_FALLOCATE	0x2
+
+/*
+ * The end is told of what was told to begin, whatever has become of it meanwhile: a flip takes
+ * S_DAX before vfs_fallocate() has the lock that keeps it out, and xfs_setattr_size() takes
+ * ATTR_SIZE out of ia_valid where an empty file stays so.
+ */
+static __always_inline void resize__enter(struct inode *inode, __u32 in, __u32 operation, __u64 first,
+					  __u64 last, __u64 argument0, __u64 argument1)
+{
+	struct task_state *state = task__state(EVENT_ENTER);
+
+	noted_write__forget();
+	if (state)
+		state->resizing |= in;
+	operation__enter(inode, operation, first, last, argument0, argument1, -1);
+}
+
+static __always_inline void resize__exit(struct inode *inode, __u32 in, __u32 operation, int result)
+{
+	struct task_state *state;
+
+	/* Where it was wanted when it began it is still followed. */
+	if (!inode__followed(inode))
+		return;
+	state = task__state(EVENT_EXIT);
+	if (!state || !(state->resizing & in))
+		return;
+	state->resizing &= ~in;
+	operation__exit(inode, operation, result, 0);
+}
+
 SEC("fentry/notify_change")
 int BPF_PROG(setsize__enter, void *idmap, struct dentry *dentry, struct iattr *attr)
 {
@@ -158,9 +192,8 @@ int BPF_PROG(setsize__enter, void *idmap, struct dentry *dentry, struct iattr *a
 	if (!(attr->ia_valid & ATTR_SIZE) || !inode__wanted(inode))
 		return 0;
 	size = attr->ia_size;
-	noted_write__forget();
-	operation__enter(inode, OPERATION_SETSIZE, page_after(size), INDEX_MAX,
-			 inode->i_size, size, -1);
+	resize__enter(inode, IN_SETSIZE, OPERATION_SETSIZE, page_after(size), INDEX_MAX,
+		      inode->i_size, size);
 	return 0;
 }
 
@@ -168,10 +201,7 @@ SEC("fexit/notify_change")
 int BPF_PROG(setsize__exit, void *idmap, struct dentry *dentry, struct iattr *attr,
 	     void *delegated, int result)
 {
-	struct inode *inode = dentry->d_inode;
-
-	if ((attr->ia_valid & ATTR_SIZE) && inode__wanted(inode))
-		operation__exit(inode, OPERATION_SETSIZE, result, 0);
+	resize__exit(dentry->d_inode, IN_SETSIZE, OPERATION_SETSIZE, result);
 	return 0;
 }
 
@@ -180,11 +210,9 @@ int BPF_PROG(fallocate__enter, struct file *file, int mode, __s64 offset, __s64 
 {
 	struct inode *inode = file->f_inode;
 
-	if (!inode__wanted(inode))
-		return 0;
-	noted_write__forget();
-	operation__enter(inode, OPERATION_FALLOCATE, page_of(offset),
-			 page_of(offset + length - 1), mode, length, -1);
+	if (inode__wanted(inode))
+		resize__enter(inode, IN_FALLOCATE, OPERATION_FALLOCATE, page_of(offset),
+			      page_of(offset + length - 1), mode, length);
 	return 0;
 }
 
@@ -192,10 +220,7 @@ SEC("fexit/vfs_fallocate")
 int BPF_PROG(fallocate__exit, struct file *file, int mode, __s64 offset, __s64 length,
 	     int result)
 {
-	struct inode *inode = file->f_inode;
-
-	if (inode__wanted(inode))
-		operation__exit(inode, OPERATION_FALLOCATE, result, 0);
+	resize__exit(file->f_inode, IN_FALLOCATE, OPERATION_FALLOCATE, result);
 	return 0;
 }
 

@@ -26,7 +26,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define FILES		6	/* evicted in the end */
+#define FILES		6	/* evicted in the end, each with a byte written */
+#define EMPTY_FILES	1	/* the same, without */
+#define EMPTIED		3	/* truncated, and empty before */
 #define SYNCS		2	/* sync(2) */
 #define FREEZES		3	/* each syncs, and is followed by a thaw */
 #define WAITERS		3	/* tasks that wait for one entry's lock, and are woken */
@@ -149,8 +151,13 @@ static void writes(int file)
 
 static void sizes(int file)
 {
+	int empty = open("empty", O_RDWR | O_CREAT | O_EXCL, 0600);
 	size_t i;
 
+	check(empty >= 0, "empty");
+	for (i = 0; i < EMPTIED; i++)
+		check(!ftruncate(empty, 0), "ftruncate");
+	close(empty);
 	for (i = 0; i < PUNCHES; i++)
 		check(!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, page_size),
 		      "fallocate");
@@ -330,7 +337,7 @@ int main(int argc, char **argv)
 		entry_waits(file, "waits");
 	close(file);
 	check(!unlink("faults") && !unlink("writes") && !unlink("sizes") &&
-	      !unlink("sync") && !unlink("toggles") && !unlink("waits"), "unlink");
+	      !unlink("sync") && !unlink("empty") && !unlink("toggles") && !unlink("waits"), "unlink");
 	superblocks();
 	if (!control_path)
 		return 0;
@@ -346,10 +353,10 @@ int main(int argc, char **argv)
 	printf("flush %d\n", WRITE_FAULTS + REDIRTIED);
 	printf("writeback-one %d\n", WRITE_FAULTS + REDIRTIED);
 	printf("fsync %d\n", FSYNCS + REDIRTIED + SYNC_FAULTS);
-	printf("setsize %d\n", SETSIZES);
+	printf("setsize %d\n", SETSIZES + EMPTIED);
 	printf("fallocate %d\n", PUNCHES);
 	printf("fileattr %d\n", ATTRIBUTES);
-	printf("evict %d\n", FILES);
+	printf("evict %d\n", FILES + EMPTY_FILES);
 	/* How often more than that is the kernel's own affair, and changes with it. */
 	printf("unmap >=%d\n", FILES + HOLE_WRITES + PUNCHES);
 	printf("truncate-pages >=%d\n", PUNCHES + SETSIZES / 2 + FILES);
