@@ -76,8 +76,7 @@ static void lock(void *context, struct model_task *task, const struct event_head
 
 	if (!task)
 		order_stream__describe(detector->order, record);
-	if (task || record->type == EVENT_LOCK_LOSS)
-		EACH_FAMILY(lock, task, record);
+	EACH_FAMILY(lock, task, record);
 }
 
 static void delete_seen(void *context, struct model_task *task, struct model_inode *inode,

@@ -248,12 +248,10 @@ static void take_leak(struct detector *detector, const struct model_task *task,
 	char signature[SIGNATURE_LENGTH], function[128];
 	struct finding *finding;
 
-	detector->coverage[RULE_LOCK_LEAK].windows++;
 	if (!class) {
 		detector->coverage[RULE_LOCK_LEAK].unknown++;
 		return;
 	}
-	detector->coverage[RULE_LOCK_LEAK].contested++;
 	if (!rule__judges(detector, RULE_LOCK_LEAK))
 		return;
 	function_of(detector->model, record->stack, function, sizeof(function));
@@ -313,6 +311,8 @@ static void lock(struct detector *detector, const struct model_task *task,
 		 const struct event_header *record)
 {
 	const struct event_lock_edge *edge = (const void *)record;
+	const struct event_lock_count *count = (const void *)record;
+	struct coverage *leaks = &detector->coverage[RULE_LOCK_LEAK];
 
 	switch (record->type) {
 	case EVENT_LOCK_EDGE:
@@ -323,6 +323,11 @@ static void lock(struct detector *detector, const struct model_task *task,
 		break;
 	case EVENT_LOCK_LEAK:
 		take_leak(detector, task, (const void *)record);
+		break;
+	case EVENT_LOCK_COUNT:
+		/* Whatever is taken can leak; it needs no rival. */
+		leaks->windows += count->acquisitions;
+		leaks->contested += count->acquisitions;
 		break;
 	case EVENT_LOCK_LOSS:
 		settle_unsure(detector);

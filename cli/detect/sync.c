@@ -8,7 +8,7 @@
  * ->writepages failed meanwhile: sync_inodes_sb() and sync(2) hand no error on;
  * and for an inode that is being evicted, which they skip.  Unknown if another
  * task's writeback has the entry in hand and has not flushed it.  The window is a sync of an inode
- * with a dirty page; the rival is another task's write fault in its range.
+ * or a superblock with a dirty page; the rival is another task's write fault in its range.
  */
 #include <stdio.h>
 
@@ -171,7 +171,7 @@ static void sb_ended(struct detector *detector, struct model_task *task,
 	if ((operation->operation != SB_SYNC && operation->operation != SB_SYNC_ALL) || result ||
 	    !rule__judges(detector, RULE_SYNC_MISSED_DIRTY))
 		return;
-	detector->coverage[RULE_SYNC_MISSED_DIRTY].windows++;
+	detector->coverage[RULE_SYNC_MISSED_DIRTY].windows += operation->dirty;
 	if (operation->superblock) {
 		judge_superblock(detector, &sync, operation->superblock);
 		return;

@@ -42,7 +42,7 @@ static bool is_rival(enum rule_index rule, const struct model_operation *window,
 	return operation->task != window->task && operation->task->epoch == window->task->epoch &&
 	       (rivals[rule].operations & BIT(operation->operation)) &&
 	       (!rivals[rule].stores || operation->operation != OPERATION_FAULT ||
-		(operation->argument[0] & FAULT_WRITE)) &&
+		(operation->argument[0] & (FAULT_WRITE | FAULT_PRIVATE)) == FAULT_WRITE) &&
 	       (operation__covers(window, operation->first, operation->last) ||
 		/* What moves are the blocks behind the range as well. */
 		(rule == RULE_DROPPED_WRITE && operation->first > window->last));

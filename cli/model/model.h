@@ -207,6 +207,7 @@ struct model_sb_operation {
 	struct model_superblock *superblock;	/* NULL: all of them */
 	__u64 begun;				/* ns */
 	__u64 event;
+	bool dirty;				/* with a dirty page when it began */
 };
 
 #define SB_OPERATION_DEPTH	4

@@ -329,6 +329,19 @@ static void take_wait(struct model *model, struct model_task *task,
 		wait__begin(model, task, inode, record, event->number);
 }
 
+/* Of one superblock, or of any if it is NULL. */
+static bool is_dirty(const struct model *model, const struct model_superblock *superblock)
+{
+	const struct model_superblock *other;
+
+	if (superblock)
+		return superblock->dirty;
+	for (other = model__superblocks(model); other; other = other->hh.next)
+		if (other->dirty)
+			return true;
+	return false;
+}
+
 static void take_sb(struct model *model, struct model_task *task, const struct event_sb *record)
 {
 	struct model_sb_operation *operation = NULL;
@@ -350,6 +363,7 @@ static void take_sb(struct model *model, struct model_task *task, const struct e
 		operation->superblock = superblock;
 		operation->begun = record->header.time;
 		operation->event = model->newest_event;
+		operation->dirty = is_dirty(model, superblock);
 		return;
 	}
 	for (depth = task->sb_depth; depth; depth--) {

@@ -153,6 +153,19 @@ static void test_leak(void **state)
 	assert_contains(finding->summary, "ended with jbd2_handle (ext4) held (read)");
 }
 
+/* Whatever is taken can leak; a leak is one of them, and not one more. */
+static void test_leak_coverage(void **state)
+{
+	struct scene *scene = *state;
+
+	tell_classes(scene);
+	story__lock_leak(&scene->writer, HANDLE, R);
+	findings(scene, 1);
+	assert_coverage(scene, RULE_LOCK_LEAK, 0, 0, 0);
+	story__lock_waits(&scene->story, HANDLE, 0, 0);
+	assert_coverage(scene, RULE_LOCK_LEAK, 1000, 1000, 0);
+}
+
 static void test_sync_in_handle(void **state)
 {
 	struct scene *scene = *state;
@@ -220,6 +233,7 @@ int main(void)
 		SCENE_TEST(test_self_deadlock),
 		SCENE_TEST(test_wait_for_own_commit),
 		SCENE_TEST(test_leak),
+		SCENE_TEST(test_leak_coverage),
 		SCENE_TEST(test_sync_in_handle),
 		SCENE_TEST(test_ranks),
 		SCENE_TEST(test_what_is_lost_is_no_clean_verdict),

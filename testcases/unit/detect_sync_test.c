@@ -461,19 +461,31 @@ static void test_coverage(void **state)
 	story__write_back(&scene->writer, &scene->file, 4, 0);
 	story__fsync_ends(&scene->writer, &scene->file, 0);
 	assert_coverage(scene, DX03, 1, 0, 0);
+	/* The same of a whole superblock, and of all of them. */
+	story__sb(&scene->writer, EVENT_SB_ENTER, scene->file.id.dev, SB_SYNC, 0);
+	story__sb(&scene->writer, EVENT_SB_EXIT, scene->file.id.dev, SB_SYNC, 0);
+	assert_coverage(scene, DX03, 1, 0, 0);
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__sb(&scene->writer, EVENT_SB_ENTER, scene->file.id.dev + 1, SB_SYNC, 0);
+	story__sb(&scene->writer, EVENT_SB_EXIT, scene->file.id.dev + 1, SB_SYNC, 0);
+	assert_coverage(scene, DX03, 1, 0, 0);
+	story__sb(&scene->writer, EVENT_SB_ENTER, 0, SB_SYNC_ALL, 0);
+	story__write_back(&scene->writer, &scene->file, 4, 0);
+	story__sb(&scene->writer, EVENT_SB_EXIT, 0, SB_SYNC_ALL, 0);
+	assert_coverage(scene, DX03, 2, 0, 0);
 	/* A rival within, by another task, on a page of the range. */
 	story__fault_write(&scene->mapper, &scene->file, 4);
 	story__fsync_range_begins(&scene->writer, &scene->file, 4, 5);
 	story__fault_write(&scene->mapper, &scene->file, 6);
 	story__fault_write(&scene->writer, &scene->file, 5);
-	assert_coverage(scene, DX03, 2, 0, 0);
+	assert_coverage(scene, DX03, 3, 0, 0);
 	story__fault_write(&scene->mapper, &scene->file, 5);
-	assert_coverage(scene, DX03, 2, 1, 0);
+	assert_coverage(scene, DX03, 3, 1, 0);
 	story__write_back(&scene->writer, &scene->file, 4, 0);
 	story__fault_write(&scene->mapper, &scene->file, 4);
-	assert_coverage(scene, DX03, 2, 1, 0);
+	assert_coverage(scene, DX03, 3, 1, 0);
 	story__fsync_ends(&scene->writer, &scene->file, 0);
-	assert_coverage(scene, DX03, 2, 1, 0);
+	assert_coverage(scene, DX03, 3, 1, 0);
 	assert_coverage(scene, RULE_LOST_DIRTY_ENTRY, 0, 0, 0);
 	assert_silent(scene);
 }
