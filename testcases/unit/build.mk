@@ -132,14 +132,20 @@ fuzz-$(1): $(O)/unit/fuzz_$(1)
 endef
 $(foreach test,$(FUZZ_TESTS),$(eval $(call fuzz_program,$(test))))
 
-# What it begins with: the recorded races, each behind a byte that says that checksums are made right.
-.PHONY: fuzz-seeds-trace
-fuzz-seeds-trace:
-	@mkdir -p $(O)/unit/corpus_trace
-	$(UNIT_QUIET)for trace in $(wildcard testcases/races/*/*.dxt testcases/races/*/*/*.dxt); do \
-		{ printf '\0'; cat "$$trace"; } >"$(O)/unit/corpus_trace/$$(echo "$$trace" | tr / -)"; done
+# What they begin with: the recorded races.
+$(O)/unit/fuzz_seed: testcases/unit/fuzz_seed.c $(UNIT_SRC_trace) $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  CC       fuzz_seed"
+	$(UNIT_QUIET)$(CC) -std=gnu11 $(UNIT_INCLUDE) -D_GNU_SOURCE $(UNIT_WARN) -g -O2 -o $@ \
+		testcases/unit/fuzz_seed.c $(UNIT_SRC_trace) -lzstd -lz
 
-fuzz-trace: fuzz-seeds-trace
+.PHONY: $(FUZZ_TESTS:%=fuzz-seeds-%)
+$(FUZZ_TESTS:%=fuzz-seeds-%): fuzz-seeds-%: $(O)/unit/fuzz_seed
+	@mkdir -p $(O)/unit/corpus_$*
+	$(UNIT_QUIET)for trace in $(wildcard testcases/races/*/*.dxt); do \
+		$(O)/unit/fuzz_seed $* "$$trace" >"$(O)/unit/corpus_$*/$$(echo "$$trace" | tr / -)" || exit; done
+
+$(FUZZ_TESTS:%=fuzz-%): fuzz-%: fuzz-seeds-%
 
 fuzz-build: $(FUZZ_PROGRAMS)
 
