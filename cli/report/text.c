@@ -304,8 +304,21 @@ static const char *main_rival(const struct coverage *coverage)
 	return most == OPERATION_NONE ? NULL : operation_name(most);
 }
 
+#define COUNT_LENGTH	24
+
+/* Beyond any run's: three such numbers fit a line, whatever a trace says. */
+static const char *count_text(__u64 count, char text[COUNT_LENGTH])
+{
+	if (count < 1000000000000ULL)
+		snprintf(text, COUNT_LENGTH, "%llu", (unsigned long long)count);
+	else
+		snprintf(text, COUNT_LENGTH, "%.1e", (double)count);
+	return text;
+}
+
 static void text_coverage(FILE *file, const struct detector *detector)
 {
+	char windows[COUNT_LENGTH], contested[COUNT_LENGTH], unknown[COUNT_LENGTH];
 	const struct coverage *coverage;
 	const char *rival;
 	int rule, used;
@@ -317,10 +330,10 @@ static void text_coverage(FILE *file, const struct detector *detector)
 			continue;
 		coverage = detector__coverage(detector, rule);
 		rival = main_rival(coverage);
-		used = fprintf(file, "%-4s %-30s %9llu %9llu %8llu", rule_table[rule]->id,
-			       rule_table[rule]->name, (unsigned long long)coverage->windows,
-			       (unsigned long long)coverage->contested,
-			       (unsigned long long)coverage->unknown);
+		used = fprintf(file, "%-4s %-30s %9s %9s %8s", rule_table[rule]->id,
+			       rule_table[rule]->name, count_text(coverage->windows, windows),
+			       count_text(coverage->contested, contested),
+			       count_text(coverage->unknown, unknown));
 		/* Numbers that are too long for their column take its place. */
 		if (rival && used > 0 && used + 2 + strlen(rival) <= 80)
 			fprintf(file, "  %s", rival);

@@ -282,13 +282,17 @@ static void check_model(const struct model *model)
 
 static void check_text(const char *text)
 {
+	const char *line = text;
 	size_t column = 0;
 
 	for (; *text; text++) {
 		if (*text == '\n') {
 			column = 0;
+			line = text + 1;
 			continue;
 		}
+		if (column == 80)
+			fprintf(stderr, "%.*s\n", (int)strcspn(line, "\n"), line);
 		require((unsigned char)*text >= ' ' && *text != 0x7f, "a control character");
 		require(++column <= 80, "a line of more than 80 columns");
 	}
