@@ -62,7 +62,7 @@ struct coverage {
 	__u64 windows;		/* times the dangerous window was open */
 	__u64 contested;	/* of them, those in which a rival operation ran */
 	__u64 unknown;		/* cases that could not be judged */
-	/* Of the contested windows: what the first rival in each was. */
+	/* Of the contested windows: what the first rival in each was; OPERATION_NONE: no operation. */
 	__u64 rivals[OPERATION_COUNT];
 };
 

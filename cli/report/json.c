@@ -178,7 +178,7 @@ static void json_coverage(FILE *file, const struct detector *detector)
 		json__object(&json, "rivals");
 		for (operation = 0; operation < OPERATION_COUNT; operation++)
 			if (coverage->rivals[operation])
-				json__unsigned(&json, operation_name(operation),
+				json__unsigned(&json, report__rival(rule, operation),
 					       coverage->rivals[operation]);
 		json__end_object(&json);
 		json__end_object(&json);

@@ -294,14 +294,14 @@ static void text_finding(FILE *file, const struct detector *detector,
 }
 
 /* What most of the contested windows were contested by, or NULL. */
-static const char *main_rival(const struct coverage *coverage)
+static const char *main_rival(const struct coverage *coverage, enum rule_index rule)
 {
-	int operation, most = OPERATION_NONE;
+	int operation, most = 0;
 
 	for (operation = 0; operation < OPERATION_COUNT; operation++)
 		if (coverage->rivals[operation] > coverage->rivals[most])
 			most = operation;
-	return most == OPERATION_NONE ? NULL : operation_name(most);
+	return coverage->rivals[most] ? report__rival(rule, most) : NULL;
 }
 
 static void text_coverage(FILE *file, const struct detector *detector)
@@ -316,7 +316,7 @@ static void text_coverage(FILE *file, const struct detector *detector)
 		if (!detector__selected(detector, rule))
 			continue;
 		coverage = detector__coverage(detector, rule);
-		rival = main_rival(coverage);
+		rival = main_rival(coverage, rule);
 		used = fprintf(file, "%-4s %-30s %9llu %9llu %8llu", rule_table[rule]->id,
 			       rule_table[rule]->name, (unsigned long long)coverage->windows,
 			       (unsigned long long)coverage->contested,
