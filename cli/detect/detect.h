@@ -49,7 +49,7 @@ struct rule {
 	const char *meaning;		/* what that means for the data */
 	const char *history;		/* the kernel's own cases, and how they were mended */
 	const char *advice;		/* what to look at */
-	const char *lock;		/* what would have kept the two apart, or NULL */
+	const char *lock;		/* what would have helped, "none…": another remedy; or NULL */
 };
 
 extern const struct rule *const rule_table[RULE_COUNT];

@@ -134,6 +134,7 @@ static void json_finding(FILE *file, const struct detector *detector,
 		 (unsigned long long)finding->key.fingerprint);
 	json__string(&json, "fingerprint", fingerprint);
 	json__string(&json, "summary", finding->summary);
+	json__string(&json, "lock", rule->lock);
 	if (*finding->schedule)
 		json__string(&json, "schedule", finding->schedule);
 	if (finding->lost)

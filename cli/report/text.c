@@ -286,6 +286,11 @@ static void text_finding(FILE *file, const struct detector *detector,
 	report__wrap(file, 4, rule->history);
 	fputs("  What to look at\n", file);
 	report__wrap(file, 4, rule->advice);
+	if (rule->lock) {
+		fputs("  Which lock would have helped\n", file);
+		snprintf(line, sizeof(line), "%s.", rule->lock);
+		report__wrap(file, 4, line);
+	}
 	if (finding->occurrences > 1)
 		fprintf(file, "  Seen %llu times on this inode.\n",
 			(unsigned long long)finding->occurrences);
