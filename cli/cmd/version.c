@@ -57,6 +57,8 @@ static void print_rule(const struct rule *rule)
 {
 	printf("%s %s (%s)\n\n%s\n%s\n\nHistory: %s\n\nWhat to look at: %s\n", rule->id, rule->name,
 	       rule->severity, rule->claim, rule->meaning, rule->history, rule->advice);
+	if (rule->lock)
+		printf("\nWhich lock would have helped: %s.\n", rule->lock);
 }
 
 static void print_rule_json(const struct rule *rule)
@@ -73,6 +75,7 @@ static void print_rule_json(const struct rule *rule)
 	json__string(&json, "meaning", rule->meaning);
 	json__string(&json, "history", rule->history);
 	json__string(&json, "advice", rule->advice);
+	json__string(&json, "lock", rule->lock);
 	json__end_object(&json);
 	json__line(&json);
 }

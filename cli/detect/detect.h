@@ -49,7 +49,7 @@ struct rule {
 	const char *meaning;		/* what that means for the data */
 	const char *history;		/* the kernel's own cases, and how they were mended */
 	const char *advice;		/* what to look at */
-	const char *lock;		/* what would have kept the two apart, or NULL */
+	const char *lock;		/* what would have helped, "none…": another remedy; or NULL */
 };
 
 extern const struct rule *const rule_table[RULE_COUNT];
@@ -62,7 +62,7 @@ struct coverage {
 	__u64 windows;		/* times the dangerous window was open */
 	__u64 contested;	/* of them, those in which a rival operation ran */
 	__u64 unknown;		/* cases that could not be judged */
-	/* Of the contested windows: what the first rival in each was. */
+	/* Of the contested windows: what the first rival in each was; OPERATION_NONE: no operation. */
 	__u64 rivals[OPERATION_COUNT];
 };
 

@@ -10,7 +10,9 @@
  * (__dax_clear_dirty_range()).  The window is any operation that can remove
  * entries and is not meant to free blocks: write(2) through dax_iomap_rw (it
  * invalidates what it allocates) and invalidate_inode_pages2; the rival is
- * another task's write fault on one of its pages.
+ * another task's write fault on one of its pages.  Needs all that makes an entry
+ * dirty, flushes or removes it, and all that frees its block: truncate, fallocate,
+ * eviction.  History: A1 (4.10), A2 (4.9), and what bde708f1a65d (6.15) brought.
  *
  * DX02 clean-but-writable: the dirty tag was cleared after a flush (or was gone when
  * ->writepages returned, nobody else being at work on the file) while a VMA
@@ -19,7 +21,8 @@
  * and calls pfn_mkclean_range() for each VMA with the entry locked, so a VMA
  * without it can store on, unseen.  Silent if that VMA's begin was not seen, or
  * it has been changed since.  The window is a writeback of an inode with dirty
- * entries; the rival is a write fault.  History: A3 (4.11) and A4 (5.19) of the
+ * entries; the rival is a write fault.  Needs the same of entries, and what maps,
+ * write-protects and unmaps pages.  History: A3 (4.11) and A4 (5.19) of the
  * kernel's own cases.
  */
 #include <stdio.h>

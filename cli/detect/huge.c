@@ -5,16 +5,22 @@
  * DX15 short-mapping: ->iomap_begin answered a fault of a small page with fewer
  * bytes than the page has.  dax_iomap_pte_fault() warns and fails the fault.
  * An answer too short for a huge page is no finding: the fault falls back.
+ * Needs faults and what ->iomap_begin answers them; silent about an answer whose
+ * end overflows.  The window is such an answer; no rival is needed.  History: the
+ * talk about ext2's fault handler of 2015.
  *
  * DX16 pmd-pte-collision: a huge entry was inserted where entries of pages are,
  * which grab_mapping_entry() refuses (it falls back); or a page was removed or
  * written back alone within a huge entry that maps blocks: such an entry is used
  * whole, by faults of its pages too.  A huge entry of a hole is broken up by the
- * next fault of a page, which is no finding.  Window: an entry inserted where
- * the other size is known.  History: B2, B5, B8.
+ * next fault of a page, which is no finding.  Needs faults, and entries inserted
+ * and removed; silent about an entry whose insertion was not seen, or from before
+ * a loss.  Window: an entry inserted where the other size is known.  History: B2,
+ * B5, B8.
  *
  * DX17 huge-fault-fallback, opt-in: a fault that asked for a huge page got small
- * ones.  No race: an assertion for whoever tunes a load.
+ * ones.  No race: an assertion for whoever tunes a load.  Needs faults alone;
+ * silent unless it is named.  History: none.
  */
 #include <stdio.h>
 

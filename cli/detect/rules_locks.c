@@ -20,6 +20,7 @@ const struct rule rule_lock_order = {
 		   "4.5) added a lock to faults, which therefore ranks below mmap_lock.",
 	.advice = "Compare the two stacks of each edge with the order that the filesystem documents; "
 		  "the edge that few callers share is the wrong one.",
+	.lock = "none more: those that are taken must be taken in one order by all",
 };
 
 const struct rule rule_self_deadlock = {
@@ -35,6 +36,7 @@ const struct rule rule_self_deadlock = {
 		   "before the locks are taken.",
 	.advice = "Look at who calls the second taking with the lock held; a helper that takes the lock "
 		  "needs a variant for callers that have it.",
+	.lock = "none: what needs the lock a second time must come before it is taken, or go without",
 };
 
 /*
@@ -52,6 +54,7 @@ const struct rule rule_lock_leak = {
 		   "the journal's commit.",
 	.history = "Error paths that return without unlocking.",
 	.advice = "Look at the error paths of the function that took it.",
+	.lock = "none: the one that is held must be released on every path",
 };
 
 const struct rule rule_sync_in_handle = {
@@ -67,4 +70,6 @@ const struct rule rule_sync_in_handle = {
 	.history = "ext4 changes a file's journalling mode only after filemap_write_and_wait() and "
 		   "with the journal locked, outside of any handle (ext4_change_inode_journal_flag()).",
 	.advice = "Write back and invalidate before the handle is started.",
+	.lock = "none inside of the handle: what must exclude others until the handle is stopped is "
+		"taken before it is started",
 };

@@ -6,9 +6,14 @@
  * A sync is fsync(2), msync(2), O_SYNC of a range, or sync_filesystem() and
  * sync(2) of whole superblocks (syncfs(2), umount(2)).  Silent if the file's
  * ->writepages failed meanwhile: sync_inodes_sb() and sync(2) hand no error on;
- * and for an inode that is being evicted, which they skip.  Unknown if another
- * task's writeback has the entry in hand and has not flushed it.  The window is a sync of an inode
- * or a superblock with a dirty page; the rival is another task's write fault in its range.
+ * for an inode that is being evicted, which they skip; and about an entry from
+ * before a loss.  Unknown if another task's writeback has the entry in hand and has
+ * not flushed it.  The window is a sync of an inode or a superblock with a
+ * dirty page; the rival is another task's write fault in its range.
+ *
+ * Needs syncs, and all that makes an entry dirty, flushes or removes it: one whose
+ * end is not seen seems dirty for ever.  History: A6 (4.5), A3 (4.11), and since
+ * 4.20 dax_writeback_one() passes over an entry that somebody holds locked.
  */
 #include <stdio.h>
 

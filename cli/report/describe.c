@@ -179,6 +179,14 @@ const char *report__describe(const struct model_event *event, char *text, size_t
 	return text;
 }
 
+const char *report__rival(enum rule_index rule, enum operation operation)
+{
+	/* A mapping is no operation; nor need be what waits for the lock of an entry (DX12). */
+	if (rule == RULE_FLIP_WHILE_MAPPED && operation == OPERATION_NONE)
+		return "mmap";
+	return operation_name(operation);
+}
+
 unsigned int report__depth(const struct model_event *events, unsigned int index)
 {
 	unsigned int depth = 0, i;

@@ -134,6 +134,7 @@ static void json_finding(FILE *file, const struct detector *detector,
 		 (unsigned long long)finding->key.fingerprint);
 	json__string(&json, "fingerprint", fingerprint);
 	json__string(&json, "summary", finding->summary);
+	json__string(&json, "lock", rule->lock);
 	if (*finding->schedule)
 		json__string(&json, "schedule", finding->schedule);
 	if (finding->lost)
@@ -178,7 +179,7 @@ static void json_coverage(FILE *file, const struct detector *detector)
 		json__object(&json, "rivals");
 		for (operation = 0; operation < OPERATION_COUNT; operation++)
 			if (coverage->rivals[operation])
-				json__unsigned(&json, operation_name(operation),
+				json__unsigned(&json, report__rival(rule, operation),
 					       coverage->rivals[operation]);
 		json__end_object(&json);
 		json__end_object(&json);

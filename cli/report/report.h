@@ -87,6 +87,9 @@ const char *report__describe(const struct model_event *event, char *text, size_t
  */
 unsigned int report__depth(const struct model_event *events, unsigned int index);
 
+/* What contested a rule's window: an operation's name, "mmap", or "?" if it is not known. */
+const char *report__rival(enum rule_index rule, enum operation operation);
+
 /* "259:0" */
 const char *report__device(__u32 dev, char *text, size_t length);
 

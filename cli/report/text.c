@@ -286,6 +286,11 @@ static void text_finding(FILE *file, const struct detector *detector,
 	report__wrap(file, 4, rule->history);
 	fputs("  What to look at\n", file);
 	report__wrap(file, 4, rule->advice);
+	if (rule->lock) {
+		fputs("  Which lock would have helped\n", file);
+		snprintf(line, sizeof(line), "%s.", rule->lock);
+		report__wrap(file, 4, line);
+	}
 	if (finding->occurrences > 1)
 		fprintf(file, "  Seen %llu times on this inode.\n",
 			(unsigned long long)finding->occurrences);
@@ -294,14 +299,14 @@ static void text_finding(FILE *file, const struct detector *detector,
 }
 
 /* What most of the contested windows were contested by, or NULL. */
-static const char *main_rival(const struct coverage *coverage)
+static const char *main_rival(const struct coverage *coverage, enum rule_index rule)
 {
-	int operation, most = OPERATION_NONE;
+	int operation, most = 0;
 
 	for (operation = 0; operation < OPERATION_COUNT; operation++)
 		if (coverage->rivals[operation] > coverage->rivals[most])
 			most = operation;
-	return most == OPERATION_NONE ? NULL : operation_name(most);
+	return coverage->rivals[most] ? report__rival(rule, most) : NULL;
 }
 
 #define COUNT_LENGTH	24
@@ -329,7 +334,7 @@ static void text_coverage(FILE *file, const struct detector *detector)
 		if (!detector__selected(detector, rule))
 			continue;
 		coverage = detector__coverage(detector, rule);
-		rival = main_rival(coverage);
+		rival = main_rival(coverage, rule);
 		used = fprintf(file, "%-4s %-30s %9s %9s %8s", rule_table[rule]->id,
 			       rule_table[rule]->name, count_text(coverage->windows, windows),
 			       count_text(coverage->contested, contested),

@@ -364,6 +364,7 @@ static void test_rules_command(void **state)
 	assert_string_equal(text_of(lines.line[1], "type"), "rule");
 	assert_string_equal(text_of(lines.line[1], "rule"), "DX02");
 	assert_true(strlen(text_of(lines.line[1], "advice")) > 20);
+	assert_contains(text_of(lines.line[1], "lock"), "the DAX entry's lock");
 	lines__free(&lines);
 	lines__parse(&lines, run("rules", "DX03", "-j", NULL)->out);
 	assert_int_equal(lines.count, 1);
@@ -375,6 +376,8 @@ static void test_rules_command(void **state)
 	outcome = run("rules", "dx01", NULL);
 	assert_int_equal(outcome->status, CLEAN);
 	assert_contains(outcome->out, "c6dcf52c23d2");
+	assert_contains(outcome->out, "Which lock would have helped: mapping.invalidate_lock");
+	assert_null(strstr(run("rules", "DX12", NULL)->out, "Which lock"));
 }
 
 static void test_version(void **state)

@@ -13,6 +13,7 @@
 #define NEED_DELETE	9
 
 #define TRACES "testcases/unit/traces/"
+#define FLIPPED "testcases/races/flip_mapped/on.dxt"
 
 /* --- literally ------------------------------------------------------------ */
 
@@ -402,6 +403,15 @@ static void test_views(void **state)
 	}
 }
 
+/* A mapping is no operation, and has a name all the same. */
+static void test_rival_that_is_a_mapping(void **state)
+{
+	(void)state;
+	assert_contains(run("report", "--view", "coverage", FLIPPED, NULL)->out, "0  mmap\n");
+	assert_contains(run("report", "-j", "--view", "coverage", FLIPPED, NULL)->out,
+			"\"rivals\":{\"mmap\":1}");
+}
+
 static void test_views_in_json(void **state)
 {
 	static const struct {
@@ -731,6 +741,7 @@ int main(void)
 		cmocka_unit_test(test_windows_that_never_opened),
 		cmocka_unit_test(test_rule_selected),
 		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_rival_that_is_a_mapping),
 		cmocka_unit_test(test_views_in_json),
 		cmocka_unit_test(test_timeline_has_every_event),
 		cmocka_unit_test(test_summary_counts),

@@ -153,6 +153,17 @@ static void test_rules_say_all_that_they_must(void **state)
 		assert_true(strlen(rule_table[rule]->meaning) > 20);
 		assert_true(strlen(rule_table[rule]->history) > 20);
 		assert_true(strlen(rule_table[rule]->advice) > 20);
+		switch (rule) {
+		case RULE_ENTRY_LOCK_STALL:
+		case RULE_SHORT_MAPPING:
+		case RULE_HUGE_FALLBACK:
+			/* Neither is about two that a lock would keep apart. */
+			assert_null(rule_table[rule]->lock);
+			break;
+		default:
+			assert_non_null(rule_table[rule]->lock);
+			assert_true(strlen(rule_table[rule]->lock) > 20);
+		}
 	}
 }
 
