@@ -110,6 +110,47 @@ static void test_one_of_two_mappings_cleaned(void **state)
 	assert_int_equal(the_one(scene, RULE_CLEAN_BUT_WRITABLE)->actors[0].tid, second.tid);
 }
 
+/* A child stores through the mapping that it has inherited. */
+static void store_in_child(struct scene *scene, const struct story_task *child)
+{
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__map_in_fork(&scene->mapper, child, &scene->file, VMA2, 0, 99);
+	story__fault_write_by(child, &scene->file, VMA2, 4);
+}
+
+static void test_mapping_of_a_child(void **state)
+{
+	struct scene *scene = *state;
+	struct story_task child = story__task(&scene->story, "child");
+
+	store_in_child(scene, &child);
+	story__mkclean_vma(&scene->writer, &scene->file, VMA2, 4, 4);
+	flush_and_clear(scene, 4);
+	/* The parent stores as well, and ends; what is left is the child's. */
+	story__fault_write_by(&scene->mapper, &scene->file, VMA, 4);
+	story__fault_write_by(&child, &scene->file, VMA2, 4);
+	story__unmap_vma(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__mkclean_vma(&scene->writer, &scene->file, VMA2, 4, 4);
+	flush_and_clear(scene, 4);
+	assert_silent(scene);
+	assert_int_equal(verdict_of(scene), VERDICT_CLEAN);
+	/* The parent's mapping alone is write-protected. */
+	scene__remake(scene, RULES_ALL, 0);
+	child = story__task(&scene->story, "child");
+	store_in_child(scene, &child);
+	story__mkclean_vma(&scene->writer, &scene->file, VMA, 4, 4);
+	flush_and_clear(scene, 4);
+	assert_int_equal(the_one(scene, RULE_CLEAN_BUT_WRITABLE)->actors[0].tid, child.tid);
+	/* Each has stored; the child's was missed, though it was told of last. */
+	scene__remake(scene, RULES_ALL, 0);
+	child = story__task(&scene->story, "child");
+	store_in_child(scene, &child);
+	story__fault_write_by(&scene->mapper, &scene->file, VMA, 4);
+	story__mkclean_vma(&scene->writer, &scene->file, VMA, 4, 4);
+	flush_and_clear(scene, 4);
+	assert_int_equal(the_one(scene, RULE_CLEAN_BUT_WRITABLE)->actors[0].tid, child.tid);
+}
+
 static void test_write_protected_is_silent(void **state)
 {
 	struct scene *scene = *state;
@@ -807,6 +848,68 @@ static void test_doubtful_huge_hole_is_silent(void **state)
 	assert_silent(scene);
 }
 
+/* --- private mappings --------------------------------------------------------- */
+
+/* The page is copied, or zeroes are for a hole: neither an entry nor a mapping of the block is left. */
+static void begin_copy(struct scene *scene, __u64 index, __u16 type)
+{
+	story__fault_begins(&scene->mapper, &scene->file, index, FAULT_WRITE | FAULT_PRIVATE);
+	story__iomap(&scene->mapper, &scene->file, index, PAGE, type, 0);
+}
+
+static void copy_page(struct scene *scene, __u64 index, __u16 type)
+{
+	begin_copy(scene, index, type);
+	story__fault_ends(&scene->mapper, &scene->file);
+}
+
+static void test_private_copies_beside_freeing_are_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	/* Nobody looks for pages in use: none of the block's is mapped. */
+	story__map_private(&scene->mapper, &scene->file, VMA, 0, 99);
+	copy_page(scene, 3, IOMAP_TYPE_MAPPED);
+	begin_copy(scene, 4, IOMAP_TYPE_MAPPED);
+	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
+	story__unmap(&scene->writer, &scene->file, 2, 9);
+	story__truncate_begins(&scene->writer, &scene->file, 2, 9);
+	story__fault_ends(&scene->mapper, &scene->file);
+	copy_page(scene, 5, IOMAP_TYPE_MAPPED);
+	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
+	copy_page(scene, 6, IOMAP_TYPE_MAPPED);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	/* The same of a truncation, and a fault that outlasts it. */
+	story__setsize_begins(&scene->writer, &scene->file, 40960, 8192);
+	begin_copy(scene, 7, IOMAP_TYPE_MAPPED);
+	story__unmap(&scene->writer, &scene->file, 2, INDEX_MAX);
+	story__truncate_begins(&scene->writer, &scene->file, 2, INDEX_MAX);
+	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
+	story__ends(&scene->writer, &scene->file, OPERATION_SETSIZE);
+	story__fault_ends(&scene->mapper, &scene->file);
+	assert_silent(scene);
+	assert_int_equal(verdict_of(scene), VERDICT_CLEAN);
+}
+
+static void test_private_copies_beside_writes_are_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	/* What is copied may be old: it is the process's own. */
+	story__map_private(&scene->mapper, &scene->file, VMA, 0, 99);
+	begin_copy(scene, 4, IOMAP_TYPE_HOLE);
+	begin_allocating_write(scene, 4, 2);
+	copy_page(scene, 5, IOMAP_TYPE_HOLE);
+	story__invalidate_begins(&scene->writer, &scene->file, 4, 5);
+	story__unmap(&scene->writer, &scene->file, 4, 5);
+	story__invalidate_ends(&scene->writer, &scene->file);
+	story__write_ends(&scene->writer, &scene->file, 2);
+	story__fault_ends(&scene->mapper, &scene->file);
+	copy_page(scene, 5, IOMAP_TYPE_MAPPED);
+	assert_silent(scene);
+	assert_int_equal(verdict_of(scene), VERDICT_CLEAN);
+}
+
 /* --- DX10, DX11 ------------------------------------------------------------ */
 
 static void test_collapse_drops_store(void **state)
@@ -1179,6 +1282,7 @@ int main(void)
 		SCENE_TEST(test_cleaned_while_writable),
 		SCENE_TEST(test_tag_went_untold),
 		SCENE_TEST(test_one_of_two_mappings_cleaned),
+		SCENE_TEST(test_mapping_of_a_child),
 		SCENE_TEST(test_write_protected_is_silent),
 		SCENE_TEST(test_unmapped_is_silent),
 		SCENE_TEST(test_uncertain_writers_are_silent),
@@ -1213,6 +1317,8 @@ int main(void)
 		SCENE_TEST(test_stale_answer_is_installed_after_write),
 		SCENE_TEST(test_right_writes_are_silent),
 		SCENE_TEST(test_doubtful_huge_hole_is_silent),
+		SCENE_TEST(test_private_copies_beside_freeing_are_silent),
+		SCENE_TEST(test_private_copies_beside_writes_are_silent),
 		SCENE_TEST(test_collapse_drops_store),
 		SCENE_TEST(test_right_shifts_are_silent),
 		SCENE_TEST(test_layout_break_gives_up),
