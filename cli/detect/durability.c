@@ -7,7 +7,8 @@
  * task's operations are not wholly known; if ->writepages had failed before an
  * eviction (a filesystem that was shut down: an error, no race); and if the
  * write copies on write, since xfs clears the tag then, which no record tells
- * (__dax_clear_dirty_range()).  The window is any operation that can remove
+ * (__dax_clear_dirty_range()); where it is not known whether it does, the case
+ * is unknown.  The window is any operation that can remove
  * entries and is not meant to free blocks: write(2) through dax_iomap_rw (it
  * invalidates what it allocates) and invalidate_inode_pages2; the rival is
  * another task's write fault on one of its pages.  Needs all that makes an entry
@@ -26,10 +27,12 @@
  * kernel's own cases.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <utlist.h>
 
 #include "detect/private.h"
+#include "probe/table.h"
 
 static void operation_begun(struct detector *detector, struct model_operation *operation)
 {
@@ -65,6 +68,25 @@ static void entry_dirtied(struct detector *detector, struct model_task *task,
 	}
 }
 
+/*
+ * Without the answers of ->iomap_begin, which a default run does not observe, a write that
+ * copies on write looks like any other.  xfs alone does that to files in DAX mode.
+ */
+static bool may_copy_on_write(const struct detector *detector, const struct model_task *task,
+			      const struct model_inode *inode)
+{
+	unsigned int i;
+
+	if (!(detector->options.missing & OBSERVED_BIT(OBSERVED_IOMAP)) ||
+	    strcmp(inode->fstype, "xfs"))
+		return false;
+	for (i = 0; i < task->depth; i++)
+		if (task->operations[i].operation == OPERATION_WRITE &&
+		    task->operations[i].inode == inode)
+			return true;
+	return false;
+}
+
 static void entry_deleted(struct detector *detector, struct model_task *task,
 			  struct model_entry *entry, enum model_removal removal,
 			  const struct event_entry *record)
@@ -76,7 +98,8 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 
 	if (entry->state != ENTRY_MODIFIED || !rule__judges(detector, RULE_LOST_DIRTY_ENTRY))
 		return;
-	if (removal == REMOVAL_UNKNOWN) {
+	if (removal == REMOVAL_UNKNOWN ||
+	    (removal == REMOVAL_KEPT && may_copy_on_write(detector, task, inode))) {
 		detector->coverage[RULE_LOST_DIRTY_ENTRY].unknown++;
 		return;
 	}

@@ -67,7 +67,8 @@ const struct rule rule_layout_break = {
 	.id = "DX11",
 	.name = "layout-break-incomplete",
 	.severity = "error",
-	.needs = FREEING | OBSERVED_BIT(OBSERVED_LAYOUT),
+	/* An entry whose end is not seen seems mapped for ever. */
+	.needs = ENTRIES | FREEING | OBSERVED_BIT(OBSERVED_LAYOUT) | OBSERVED_BIT(OBSERVED_MAP),
 	.claim = "Blocks were freed although the newest look had found one of their pages in use; predicted: "
 		 "of a mapped page, and nobody looked.",
 	.meaning = "A device goes on reading or writing (DMA) the block when it belongs to something else.",

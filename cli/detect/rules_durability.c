@@ -8,12 +8,15 @@
 			 OBSERVED_BIT(OBSERVED_ENTRY_DELETE) | OBSERVED_BIT(OBSERVED_ENTRY_DIRTY) | \
 			 OBSERVED_BIT(OBSERVED_FLUSH) | OBSERVED_BIT(OBSERVED_WRITEBACK_ONE))
 
+/* A writeback that failed leaves entries dirty, for eviction to remove: no DX01, no DX03. */
+#define FAILURES	(OBSERVED_BIT(OBSERVED_WRITEPAGES) | OBSERVED_BIT(OBSERVED_EVICT))
+
 const struct rule rule_lost_dirty_entry = {
 	.id = "DX01",
 	.name = "lost-dirty-entry",
 	.severity = "error",
-	.needs = ENTRY_LIFE | OBSERVED_BIT(OBSERVED_SETSIZE) |
-		 OBSERVED_BIT(OBSERVED_FALLOCATE) | OBSERVED_BIT(OBSERVED_EVICT),
+	.needs = ENTRY_LIFE | FAILURES | OBSERVED_BIT(OBSERVED_SETSIZE) |
+		 OBSERVED_BIT(OBSERVED_FALLOCATE),
 	.claim = "A dirty entry was removed from the mapping while its block stayed the file's.",
 	.meaning = "The entry was the only record that CPU caches over the page must be flushed. "
 		   "A later fsync skips the page and returns success; a power cut loses what "
@@ -52,7 +55,9 @@ const struct rule rule_sync_missed_dirty = {
 	.id = "DX03",
 	.name = "sync-missed-dirty",
 	.severity = "error",
-	.needs = ENTRY_LIFE | OBSERVED_BIT(OBSERVED_SYNC),
+	/* Without WRITEBACK it is not known that another task has the entry in hand. */
+	.needs = ENTRY_LIFE | FAILURES | OBSERVED_BIT(OBSERVED_SYNC) |
+		 OBSERVED_BIT(OBSERVED_WRITEBACK),
 	.claim = "A sync returned success and a page of its range, dirtied before it began, was "
 		 "not flushed.",
 	.meaning = "The caller was told that its data is durable; a power cut proves otherwise.",

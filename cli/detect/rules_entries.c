@@ -7,8 +7,10 @@ const struct rule rule_entry_lock_stall = {
 	.id = "DX12",
 	.name = "entry-lock-stall",
 	.severity = "error",
+	/* Who holds the lock is known of entries that are, and of faults under way. */
 	.needs = OBSERVED_BIT(OBSERVED_ENTRY_LOCK) | OBSERVED_BIT(OBSERVED_ENTRY_WAIT) |
-		 OBSERVED_BIT(OBSERVED_ENTRY_DELETE),
+		 OBSERVED_BIT(OBSERVED_ENTRY_INSERT) | OBSERVED_BIT(OBSERVED_ENTRY_DELETE) |
+		 OBSERVED_BIT(OBSERVED_FAULT),
 	.claim = "A task waits for the lock of a DAX entry that nobody holds, or beyond two minutes.",
 	.meaning = "It was never woken: it sleeps for ever, with its mmap_lock held, and whoever looks at "
 		   "that process (ps, top) hangs as well.",

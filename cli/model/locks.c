@@ -4,25 +4,85 @@
 
 #include "model/private.h"
 
-static struct model_locks *intern(struct model *model, const struct event_lock_set *record)
+static void mark(const struct model *model, __u32 id)
 {
-	struct event_lock_held held[LOCK_SET_MAX];
-	struct model_locks *locks, **all;
-	unsigned int id;
+	if (id)
+		model->lock_set[id - 1]->used = true;
+}
 
-	/* The same locks, whenever they were taken. */
-	memcpy(held, record->held, sizeof(held));
-	for (id = 0; id < LOCK_SET_MAX; id++)
-		held[id].taking = 0;
-	HASH_FIND(hh, model->lock_sets, held, sizeof(held), locks);
-	if (locks)
+static void mark_task(const struct model *model, const struct model_task *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < LOCK_PLACE_COUNT; i++)
+		mark(model, task->places[i].id);
+	for (i = 0; i < task->depth; i++) {
+		mark(model, task->operations[i].notes.rival_locks);
+		mark(model, task->operations[i].notes.own_locks);
+	}
+}
+
+static void mark_all(const struct model *model)
+{
+	const struct model_inode *inode;
+	const struct model_entry *entry;
+	const struct model_task *task;
+
+	for (task = model->tasks; task; task = task->hh.next)
+		mark_task(model, task);
+	for (inode = model->inodes; inode; inode = inode->hh.next) {
+		mark(model, inode->fault.locks);
+		mark(model, inode->mmap.locks);
+		mark(model, inode->mode.flip_locks);
+	}
+	for (entry = model->entries; entry; entry = entry->hh.next) {
+		mark(model, entry->fault_locks);
+		mark(model, entry->write_locks);
+		mark(model, entry->hole_locks);
+	}
+}
+
+/*
+ * Each inode and each process has locks of its own, so that there are ever new sets:
+ * forget those that nobody refers to any more.  It takes a look at all that could, so
+ * it is done again only when as many records have come as there may be sets.
+ */
+static void make_room(struct model *model)
+{
+	struct model_locks *locks, *next;
+
+	if (model->records - model->swept < model->max_lock_sets)
+		return;
+	model->swept = model->records;
+	mark_all(model);
+	HASH_ITER(hh, model->lock_sets, locks, next) {
+		if (!locks->used) {
+			HASH_DEL(model->lock_sets, locks);
+			locks->next_free = model->free_lock_sets;
+			model->free_lock_sets = locks;
+		}
+		locks->used = false;
+	}
+}
+
+/* One that nobody refers to, with an id; NULL: there is no room. */
+static struct model_locks *get(struct model *model)
+{
+	struct model_locks *locks, **all;
+	size_t count = model->lock_set_count;
+
+	if (!model->free_lock_sets && count >= model->max_lock_sets)
+		make_room(model);
+	locks = model->free_lock_sets;
+	if (locks) {
+		model->free_lock_sets = locks->next_free;
 		return locks;
-	id = HASH_COUNT(model->lock_sets);
-	if (id >= MAX_LOCK_SETS)
+	}
+	if (count >= model->max_lock_sets)
 		return NULL;
 	/* The table doubles whenever it is full. */
-	if (!(id & (id - 1))) {
-		all = realloc(model->lock_set, (id ? 2 * id : 1) * sizeof(*all));
+	if (!(count & (count - 1))) {
+		all = realloc(model->lock_set, (count ? 2 * count : 1) * sizeof(*all));
 		if (!all)
 			return NULL;
 		model->lock_set = all;
@@ -30,10 +90,32 @@ static struct model_locks *intern(struct model *model, const struct event_lock_s
 	locks = calloc(1, sizeof(*locks));
 	if (!locks)
 		return NULL;
-	locks->id = id + 1;
+	locks->id = count + 1;
+	model->lock_set[model->lock_set_count++] = locks;
+	return locks;
+}
+
+static struct model_locks *intern(struct model *model, const struct event_lock_set *record)
+{
+	struct event_lock_held held[LOCK_SET_MAX];
+	struct model_locks *locks;
+	unsigned int i;
+
+	/* The same locks, whenever they were taken. */
+	memcpy(held, record->held, sizeof(held));
+	for (i = 0; i < LOCK_SET_MAX; i++)
+		held[i].taking = 0;
+	HASH_FIND(hh, model->lock_sets, held, sizeof(held), locks);
+	if (locks)
+		return locks;
+	locks = get(model);
+	if (!locks) {
+		/* What would be predicted from it is not. */
+		model->loss.capacity++;
+		return NULL;
+	}
 	locks->count = record->count;
 	memcpy(locks->held, held, sizeof(locks->held));
-	model->lock_set[id] = locks;
 	HASH_ADD(hh, model->lock_sets, held, sizeof(locks->held), locks);
 	return locks;
 }
@@ -76,7 +158,7 @@ __u32 model__locks_at(const struct model *model, const struct model_task *task,
 
 const struct model_locks *model__locks(const struct model *model, __u32 id)
 {
-	return id && id <= HASH_COUNT(model->lock_sets) ? model->lock_set[id - 1] : NULL;
+	return id && id <= model->lock_set_count ? model->lock_set[id - 1] : NULL;
 }
 
 static bool has_invisible_readers(const struct model_locks *locks)
@@ -137,11 +219,10 @@ bool model__nothing_excludes_throughout(const struct model *model, const struct 
 
 void locks__free_all(struct model *model)
 {
-	struct model_locks *locks, *next;
+	size_t i;
 
-	HASH_ITER(hh, model->lock_sets, locks, next) {
-		HASH_DEL(model->lock_sets, locks);
-		free(locks);
-	}
+	HASH_CLEAR(hh, model->lock_sets);
+	for (i = 0; i < model->lock_set_count; i++)
+		free(model->lock_set[i]);
 	free(model->lock_set);
 }

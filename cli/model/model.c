@@ -34,6 +34,8 @@ struct model *model__new(const struct model_options *options,
 	model->listener = *listener;
 	model->context = context;
 	model->max_inodes = options->max_inodes ? options->max_inodes : DEFAULT_MAX_INODES;
+	model->max_lock_sets = options->max_lock_sets ? options->max_lock_sets :
+							DEFAULT_MAX_LOCK_SETS;
 	model->no_flush = options->no_flush;
 	pool__init(&model->entry_pool, sizeof(struct model_entry),
 		   options->max_entries ? options->max_entries : DEFAULT_MAX_ENTRIES);

@@ -132,6 +132,8 @@ struct model_locks {
 	__u32 id;				/* from 1 */
 	__u32 count;				/* of held[] */
 	struct event_lock_held held[LOCK_SET_MAX];
+	bool used;				/* while room is made: somebody refers to it */
+	struct model_locks *next_free;
 	UT_hash_handle hh;
 };
 
@@ -354,6 +356,7 @@ struct model_options {
 	size_t max_entries;	/* more than that is a loss; 0: the default */
 	size_t max_mappings;	/* VMAs; 0: the default */
 	size_t max_inodes;	/* about which something is known; 0: the default */
+	size_t max_lock_sets;	/* sets of locks that something still refers to; 0: the default */
 	size_t history;		/* events kept, a power of two; 0: the default */
 	bool no_flush;		/* the stream has no EVENT_FLUSH: a cleared tag is believed */
 };
@@ -361,7 +364,8 @@ struct model_options {
 /* What the model could not follow; all 0 in a good run.  They stay at their maximum. */
 struct model_loss {
 	__u64 records;		/* lost before they reached us */
-	__u64 capacity;		/* entries, inodes, tasks or operations that found no room */
+	/* entries, inodes, tasks, operations or sets of locks that found no room */
+	__u64 capacity;
 };
 
 /* NULL: out of memory.  The listener's context is handed back to it. */

@@ -14,7 +14,8 @@
 #define MAX_OPEN		1024		/* operations in progress on one inode */
 #define MAX_STACKS		(1UL << 16)
 #define MAX_SYMBOLS		(1UL << 18)
-#define MAX_LOCK_SETS		(1UL << 16)
+/* Tasks end unseen: each that is remembered keeps what it held, at a few places. */
+#define DEFAULT_MAX_LOCK_SETS	(4 * MAX_TASKS)
 
 /* The huge entry's order (PMD_ORDER with 4 KiB pages). */
 #define HUGE_ORDER		9
@@ -73,6 +74,9 @@ struct model {
 	struct model_mapping *mappings;
 	struct model_locks *lock_sets;	/* hash by contents */
 	struct model_locks **lock_set;	/* by id - 1 */
+	struct model_locks *free_lock_sets;
+	size_t lock_set_count, max_lock_sets;	/* of lock_set[] */
+	__u64 swept;			/* stamp: room was made for lock sets */
 	struct model_task *waiting;	/* list of those that wait for an entry's lock */
 	struct pool entry_pool, mapping_pool;
 	size_t huge_entries;	/* looked for only if there are any */

@@ -158,7 +158,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_EVICT] = {
 		.name = "evict",
 		.what = "an inode leaves memory",
-		.without = "an evicted page cannot be told from a lost one; DX01 is unknown",
+		.without = "an evicted page cannot be told from a lost one; DX01 and DX03 are unknown",
 		.ways = { { {
 			{ PROBE_FENTRY, "evict__enter", "evict", "inode" },
 			{ PROBE_FENTRY, "evict__exit", "clear_inode", "inode" },
@@ -188,7 +188,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_WRITEBACK] = {
 		.name = "writeback",
 		.what = "->writepages on a range, from begin to end",
-		.without = "reports do not show writeback as a whole",
+		.without = "who has an entry in hand is not known; DX03 and DX07 are unknown",
 		.ways = { { {
 			{ PROBE_TP_BTF, "writeback__enter", "dax_writeback_range", "inode,-,-" },
 			{ PROBE_TP_BTF, "writeback__exit", "dax_writeback_range_done", "inode,-,-" },
@@ -271,7 +271,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_MAP] = {
 		.name = "mmap",
 		.what = "a VMA maps the file, or no longer does",
-		.without = "it is not known which files are mapped; DX04 is unknown",
+		.without = "it is not known which files are mapped; DX04 and DX11 are unknown",
 		.ways = { { {
 			{ PROBE_FENTRY, "map__insert", "vma_interval_tree_insert", "vm_area_struct,-=" },
 			{ PROBE_FENTRY, "map__fork", "vma_interval_tree_insert_after", "vm_area_struct,-,-=" },
@@ -376,7 +376,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_WRITEPAGES] = {
 		.name = "writepages",
 		.what = "do_writepages on any inode of a DAX filesystem, from begin to end",
-		.without = "DX07 is unknown",
+		.without = "a writeback that failed goes unseen; DX01, DX03 and DX07 are unknown",
 		.ways = { { {
 			{ PROBE_FENTRY, "writepages__enter", "do_writepages", "address_space,writeback_control=" },
 			{ PROBE_FENTRY, "writepages__exit", "do_writepages", "address_space,writeback_control=" },

@@ -16,7 +16,7 @@ O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
 	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks \
-	cli_perturb order buffer expand symbols detect_damaged
+	cli_perturb order buffer expand symbols detect_damaged endless
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -34,6 +34,7 @@ UNIT_SRC_expand := cli/probe/expand.c $(wildcard cli/common/*.c)
 UNIT_SRC_detect_rules := $(UNIT_SRC_detect)
 UNIT_SRC_detect_predict := $(UNIT_SRC_detect)
 UNIT_SRC_detect_damaged := $(UNIT_SRC_rules)
+UNIT_SRC_endless := $(UNIT_SRC_rules)
 UNIT_SRC_symbols := cli/probe/symbols.c
 UNIT_SRC_buffer := cli/probe/buffer.c
 UNIT_SRC_common := cli/common/json.c cli/common/printable.c

@@ -10,7 +10,7 @@
  * these traces do not have.  And those that need to see entries go.
  */
 #define JUDGED		(RULE_COUNT - 5)
-#define NEED_DELETE	9
+#define NEED_DELETE	10
 
 #define TRACES "testcases/unit/traces/"
 #define FLIPPED "testcases/races/flip_mapped/on.dxt"

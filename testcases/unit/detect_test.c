@@ -232,6 +232,18 @@ static void test_what_a_false_alarm_would_come_of_is_needed(void **state)
 		{ RULE_LOST_DIRTY_ENTRY, OBSERVED_SETSIZE },
 		{ RULE_LOST_DIRTY_ENTRY, OBSERVED_FALLOCATE },
 		{ RULE_LOST_DIRTY_ENTRY, OBSERVED_EVICT },
+		/* taken for a loss, or for missed: the writeback failed */
+		{ RULE_LOST_DIRTY_ENTRY, OBSERVED_WRITEPAGES },
+		{ RULE_SYNC_MISSED_DIRTY, OBSERVED_WRITEPAGES },
+		/* taken for missed: another has it in hand, or it is being evicted */
+		{ RULE_SYNC_MISSED_DIRTY, OBSERVED_WRITEBACK },
+		{ RULE_SYNC_MISSED_DIRTY, OBSERVED_EVICT },
+		/* taken for let go: who holds it is not seen */
+		{ RULE_ENTRY_LOCK_STALL, OBSERVED_FAULT },
+		{ RULE_ENTRY_LOCK_STALL, OBSERVED_ENTRY_INSERT },
+		/* taken for mapped: what removed it is not seen */
+		{ RULE_LAYOUT_BREAK, OBSERVED_ENTRY_DELETE },
+		{ RULE_LAYOUT_BREAK, OBSERVED_MAP },
 		/* taken for dirty: what cleans or removes is not seen */
 		{ RULE_LOST_DIRTY_ENTRY, OBSERVED_WRITEBACK_ONE },
 		{ RULE_SYNC_MISSED_DIRTY, OBSERVED_WRITEBACK_ONE },
@@ -249,6 +261,24 @@ static void test_what_a_false_alarm_would_come_of_is_needed(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(needs); i++)
 		assert_true(rule_table[needs[i].rule]->needs & OBSERVED_BIT(needs[i].observed));
+}
+
+/* What only --events all observes, a rule of a default run must not need. */
+static void test_default_runs_have_what_their_rules_need(void **state)
+{
+	static const enum rule_index rules[] = {
+		RULE_LOST_DIRTY_ENTRY, RULE_SYNC_MISSED_DIRTY, RULE_FLIP_WHILE_MAPPED,
+		RULE_FLIP_WITHOUT_WRITEBACK, RULE_FLIP_DURING_WRITEPAGES, RULE_DROPPED_WRITE,
+		RULE_LAYOUT_BREAK, RULE_PMD_PTE_COLLISION, RULE_HUGE_FALLBACK,
+	};
+	size_t i;
+	int observed;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rules); i++)
+		for (observed = 0; observed < OBSERVED_COUNT; observed++)
+			assert_false((rule_table[rules[i]]->needs & OBSERVED_BIT(observed)) &&
+				     probe_table[observed].set == PROBE_ALL_ONLY);
 }
 
 /*
@@ -459,6 +489,7 @@ int main(void)
 		SCENE_TEST(test_rules_say_all_that_they_must),
 		SCENE_TEST(test_missing_event_makes_its_rules_unknown),
 		SCENE_TEST(test_what_a_false_alarm_would_come_of_is_needed),
+		SCENE_TEST(test_default_runs_have_what_their_rules_need),
 		SCENE_TEST(test_without_flush_events_there_is_no_false_alarm),
 		SCENE_TEST(test_missing_event_of_an_unselected_rule),
 		SCENE_TEST(test_verdicts),

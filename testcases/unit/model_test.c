@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Inodes, superblocks and tasks; what is lost; limits; names and history. */
 #include "testcases/unit/model_world.h"
+#include "testcases/unit/story_locks.h"
 
 /* --- inodes and superblocks ----------------------------------------------- */
 
@@ -337,6 +338,64 @@ static void test_more_inodes_than_there_is_room_for(void **state)
 	assert_true(HASH_COUNT(world->model->inodes) <= 1000);
 }
 
+/* The mapper faults on a page with one lock held, which no other has. */
+static void fault_with_lock(struct world *world, __u64 index, __u64 lock)
+{
+	struct event_lock_held held = { .lock = lock, .class = 1, .mode = LOCK_MODE_READ,
+					.type = LOCK_RWSEM };
+
+	story__lock_set(&world->mapper, &world->file, LOCK_PLACE_FAULT, &held, 1);
+	story__fault_write(&world->mapper, &world->file, index);
+}
+
+/* What the newest fault on the page held: the lock, or 0 if that is not known. */
+static __u64 lock_at(struct world *world, __u64 index)
+{
+	const struct model_locks *locks = model__locks(world->model,
+						       entry_at(world, index)->fault_locks);
+
+	return locks ? locks->held[0].lock : 0;
+}
+
+static void test_more_lock_sets_than_there_is_room_for(void **state)
+{
+	struct model_options options = { .max_lock_sets = 100 };
+	struct world *world = *state;
+	__u64 i;
+
+	world__remake(world, &options);
+	/* Each page's entry refers to its own. */
+	for (i = 0; i < 100; i++)
+		fault_with_lock(world, i, 1000 + i);
+	assert_no_loss(world);
+	for (i = 100; i < 110; i++)
+		fault_with_lock(world, i, 1000 + i);
+	heard(world);
+	assert_int_equal(model__loss(world->model)->capacity, 10);
+	assert_int_equal(lock_at(world, 105), 0);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(lock_at(world, i), 1000 + i);
+}
+
+/* Ever new ones, most of them forgotten soon: room is made, and what is referred to stays. */
+static void test_lock_sets_that_nobody_refers_to(void **state)
+{
+	struct model_options options = { .max_lock_sets = 100 };
+	struct world *world = *state;
+	__u64 i;
+
+	world__remake(world, &options);
+	for (i = 0; i < 50; i++)
+		fault_with_lock(world, i, 1000 + i);
+	for (i = 0; i < 10000; i++)
+		fault_with_lock(world, 50, 5000 + i);
+	assert_no_loss(world);
+	assert_int_equal(lock_at(world, 50), 5000 + 9999);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(lock_at(world, i), 1000 + i);
+	assert_true(world->model->lock_set_count <= 100);
+}
+
 /* --- names, stacks, history ----------------------------------------------- */
 
 static void test_names(void **state)
@@ -487,6 +546,8 @@ int main(void)
 		WORLD_TEST(test_more_tasks_than_there_is_room_for),
 		WORLD_TEST(test_busy_tasks_stay),
 		WORLD_TEST(test_more_inodes_than_there_is_room_for),
+		WORLD_TEST(test_more_lock_sets_than_there_is_room_for),
+		WORLD_TEST(test_lock_sets_that_nobody_refers_to),
 		WORLD_TEST(test_names),
 		WORLD_TEST(test_stacks_and_symbols),
 		WORLD_TEST(test_history),

@@ -302,12 +302,13 @@ void story__tag_cleared(const struct story_task *task, const struct story_file *
 }
 
 static void map_record(const struct story_task *task, const struct story_file *file,
-		       enum event_type type, __u64 vma, __u64 first, __u64 last)
+		       enum event_type type, __u64 vma, __u64 first, __u64 last, __u32 mm,
+		       __u32 flags)
 {
 	struct event_map record = {
-		.header = HEADER(type, record), .inode = file->id, .vma = vma, .mm = task->tid,
+		.header = HEADER(type, record), .inode = file->id, .vma = vma, .mm = mm,
 		.address = 0x7f0000000000ULL + first * PAGE_BYTES, .first = first, .last = last,
-		.flags = MAP_SHARED_FILE | MAP_WRITABLE | MAP_MAY_WRITE,
+		.flags = flags | MAP_WRITABLE | MAP_MAY_WRITE,
 	};
 
 	story__record(task->story, &record.header, task->tid);
@@ -316,13 +317,26 @@ static void map_record(const struct story_task *task, const struct story_file *f
 void story__map(const struct story_task *task, const struct story_file *file, __u64 vma,
 		__u64 first, __u64 last)
 {
-	map_record(task, file, EVENT_MAP, vma, first, last);
+	map_record(task, file, EVENT_MAP, vma, first, last, task->tid, MAP_SHARED_FILE);
+}
+
+void story__map_private(const struct story_task *task, const struct story_file *file, __u64 vma,
+			__u64 first, __u64 last)
+{
+	map_record(task, file, EVENT_MAP, vma, first, last, task->tid, 0);
+}
+
+void story__map_in_fork(const struct story_task *parent, const struct story_task *child,
+			const struct story_file *file, __u64 vma, __u64 first, __u64 last)
+{
+	map_record(parent, file, EVENT_MAP, vma, first, last, child->tid,
+		   MAP_SHARED_FILE | MAP_FORK);
 }
 
 void story__unmap_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
 		      __u64 first, __u64 last)
 {
-	map_record(task, file, EVENT_MAP_END, vma, first, last);
+	map_record(task, file, EVENT_MAP_END, vma, first, last, task->tid, MAP_SHARED_FILE);
 }
 
 void story__mapped(const struct story_task *task, const struct story_file *file, __u64 vma,

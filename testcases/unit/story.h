@@ -135,6 +135,12 @@ void story__tag_cleared(const struct story_task *task, const struct story_file *
  */
 void story__map(const struct story_task *task, const struct story_file *file, __u64 vma,
 		__u64 first, __u64 last);
+/* The same of a private mapping: what is stored goes to a copy. */
+void story__map_private(const struct story_task *task, const struct story_file *file, __u64 vma,
+			__u64 first, __u64 last);
+/* The child's, which fork(2) copies from the parent's: the parent's task tells of it. */
+void story__map_in_fork(const struct story_task *parent, const struct story_task *child,
+			const struct story_file *file, __u64 vma, __u64 first, __u64 last);
 void story__unmap_vma(const struct story_task *task, const struct story_file *file, __u64 vma,
 		      __u64 first, __u64 last);
 /* A page table entry of that VMA is about to be set; flags: ENTRY_WRITE. */
