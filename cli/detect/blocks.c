@@ -14,7 +14,8 @@
  *    entry deleted after that: nothing unmaps the page any more.
  * The last part of an operation, after it has let the lock go, is why a fault
  * that allocates is no finding.  The first and last page of a punch that is not
- * of whole pages are freed in part; they are left out.  History: B10, B12, B13.
+ * of whole pages are freed in part; they are left out.  History:
+ * ea3d7209ca01, 5726b27b09cc, 5a3a2d83cda8.
  *
  * DX09 stale-mapping-after-write: write(2) of a page has returned, and the
  * entry is still that of a hole that was not unmapped; or the hole's entry was removed by the write
@@ -22,11 +23,11 @@
  * began before the write ended, or is answered as if there had been none, installs
  * the hole afterwards.  The entry's lock
  * excludes all three, as does invalidate_inode_pages2_range()'s last step.
- * Only writes of all that was asked for are judged.  History: B3 to B6.
+ * Only writes of all that was asked for are judged.  History: e3fce68cdbed to cd656375f940.
  *
  * DX10 range-op-dropped-write: collapse or insert moves blocks, and removed the
  * dirty entry of one of them: it must be flushed first, with faults excluded
- * from the flush to the removal.  History: B11.
+ * from the flush to the removal.  History: 32ebffd3bbb4.
  *
  * Windows: of DX08 and DX10 the whole operation, of DX09 a write for which
  * blocks were allocated; the rivals are faults.

@@ -13,7 +13,8 @@
  * invalidates what it allocates) and invalidate_inode_pages2; the rival is
  * another task's write fault on one of its pages.  Needs all that makes an entry
  * dirty, flushes or removes it, and all that frees its block: truncate, fallocate,
- * eviction.  History: A1 (4.10), A2 (4.9), and what bde708f1a65d (6.15) brought.
+ * eviction.  History: c6dcf52c23d2 (4.10), 8b2180b3bf03 (4.9), and what
+ * bde708f1a65d (6.15) brought.
  *
  * DX02 clean-but-writable: the dirty tag was cleared after a flush (or was gone when
  * ->writepages returned, nobody else being at work on the file) while a VMA
@@ -23,7 +24,7 @@
  * without it can store on, unseen.  Silent if that VMA's begin was not seen, or
  * it has been changed since.  The window is a writeback of an inode with dirty
  * entries; the rival is a write fault.  Needs the same of entries, and what maps,
- * write-protects and unmaps pages.  History: A3 (4.11) and A4 (5.19) of the
+ * write-protects and unmaps pages.  History: f729c8c9b24f (4.11) and 06083a0921fd (5.19) of the
  * kernel's own cases.
  */
 #include <stdio.h>

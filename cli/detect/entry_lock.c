@@ -6,8 +6,8 @@
  *  - it has waited for LIMIT, whoever holds the lock.
  * Times are those of the trace, long enough for a machine under load.  Silent
  * about a lock whose release was not seen, up to LIMIT.  The window is an entry
- * that a fault locks; it is contested if somebody waits.  History: C1, C2, C4,
- * C5.
+ * that a fault locks; it is contested if somebody waits.  History:
+ * 965d004af540, fffa281b48a9, 237388320def, 23c84eb78375.
  */
 #include <stdio.h>
 

@@ -15,8 +15,8 @@
  * whole, by faults of its pages too.  A huge entry of a hole is broken up by the
  * next fault of a page, which is no finding.  Needs faults, and entries inserted
  * and removed; silent about an entry whose insertion was not seen, or from before
- * a loss.  Window: an entry inserted where the other size is known.  History: B2,
- * B5, B8.
+ * a loss.  Window: an entry inserted where the other size is known.  History: 348e967ab07c,
+ * 876f29460cbd, e2093926a098.
  *
  * DX17 huge-fault-fallback, opt-in: a fault that asked for a huge page got small
  * ones.  No race: an assertion for whoever tunes a load.  Needs faults alone;

@@ -5,7 +5,7 @@
  * operation succeeded all the same.  Filesystems look again after each wait until
  * dax_layout_busy_page() returns NULL (ext4 since b1f382178d15), or give up with an
  * error.  The window is an operation that looks; it is contested if a page was in
- * use.  History: B15, B16.
+ * use.  History: 430657b6be89, b1f382178d15.
  *
  * Predicted: the operation freed blocks of a page that a fault had mapped and that
  * a VMA still covered, and nobody looked.  Whether the page was in use is not known

@@ -9,24 +9,26 @@
  * DX13 lock-order-inversion: the edges of different classes make a cycle, whenever each
  * was seen; or one goes against the ranks of a file.  Unknown is an edge for which
  * there is no room.  The window is an edge that is new, which is contested as well.
- * History: C3, and the usual mmap_lock inside of what the fault needs (B10's lock).
+ * History: fb26a1cbed8c, and the usual mmap_lock inside of what the fault needs (the lock of
+ * ea3d7209ca01).
  *
  * DX14 lock-self-deadlock: a task waits for the very lock that it holds; for reading
  * twice it is predicted, since that takes a writer in between.  Silent about two locks
  * of one class, and about modes that allow it (LOCK_MODE_READ_RECURSIVE).  The window is
  * two locks of one class; contested if they are one.  History: write(2) from a buffer
- * that is mapped from its own file; C2 is the same with the lock of an entry.
+ * that is mapped from its own file; fffa281b48a9 is the same with the lock of an entry.
  *
  * DX18 lock-leak: a task ended, or went back to user mode, with a lock or a handle held.
  * Needs the ends of tasks as well; silent about a return to user mode before the next
  * fsync(2) or the end, where alone it is looked for.  The window is each lock that is
- * taken.  History: C8, and error paths that return without unlocking.
+ * taken.  History: 9ba6873e1603, and error paths that return without unlocking.
  *
  * DX19 sync-in-handle: inside of a journal handle writeback or invalidation began, or a
  * lock was taken that the ranks place above the journal.  Needs the beginnings of
  * writeback and invalidation as well; silent where there is no journal: there are no
- * handles.  The window is whatever is taken or begun inside of a handle.  History: ext4 writes back before it starts the
- * handle that changes a file's journalling mode (D1).
+ * handles.  The window is whatever is taken or begun inside of a handle.  History: ext4
+ * writes back before it starts the handle that changes a file's journalling mode
+ * (c8585c6fcaf2).
  *
  * An edge is news once in a run (the kernel side absorbs the rest), so that all
  * this costs nothing where it matters.

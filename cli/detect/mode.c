@@ -12,12 +12,12 @@
  * mode, while a VMA mapped the file: one that is known, or, if an operation
  * found the flip, any that the inode's i_mmap has (a new VMA would have found
  * it first).  A file that is never in DAX mode may change its journalling while
- * it is mapped; ext4 does.  History: D2, D3.
+ * it is mapped; ext4 does.  History: e9072d859df3, 559db4c6d784.
  *
  * DX05 flip-without-writeback: dirty DAX entries are left behind by a flip out
  * of DAX mode; or a flip into DAX mode leaves tagged pages in the page cache; or
  * a flip of which the moment is known (MODE_MOMENT) leaves anything at all: what is
- * clean then hides what is written in the new mode.  History: A8.
+ * clean then hides what is written in the new mode.  History: 88149082bb8e.
  *
  * DX06 flip-unserialised: a fault, read(2) or write(2) of another task was under
  * way when the mode changed.  These are told from within the filesystem's own
@@ -25,12 +25,12 @@
  * flip can be mistaken for it; or a VMA was added while the flip was under way;
  * or after it a fault or I/O still called DAX for a file that is no longer in DAX
  * mode, having read the mode before.
- * History: D2, seeds of 2017 and 2020.
+ * History: e9072d859df3, the talks of 2017 and 2020.
  *
  * DX07 flip-during-writepages: writeback was under way: of DAX entries, or of
  * the page cache with a journal handle started both before the flip began and
  * after it.  do_writepages() alone says nothing: ext4_writepages() takes
- * s_writepages_rwsem only then.  History: D1, D5.
+ * s_writepages_rwsem only then.  History: c8585c6fcaf2, cb85f4d23f79.
  *
  * Windows: of DX04 to DX06 an ioctl in which the mode changed, or that was
  * refused with EBUSY; of DX07 writeback.

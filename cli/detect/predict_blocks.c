@@ -3,15 +3,16 @@
  * Predictions about blocks; see predict.c.
  *
  * DX08 fault-maps-freed-block: a punch or collapse against a fault that had mapped one
- * of its blocks.  Not a truncate: i_size may do there.  History: B10, B12, B13.
+ * of its blocks.  Not a truncate: i_size may do there.  History:
+ * ea3d7209ca01, 5726b27b09cc, 5a3a2d83cda8.
  *
  * DX09 stale-mapping-after-write: a write removed a hole's entry, or unmapped its page,
  * before it asked for the block, then found one, and removed nothing any more; a
- * read fault between the two maps the hole again.  History: B3.
+ * read fault between the two maps the hole again.  History: e3fce68cdbed.
  *
  * DX10 range-op-dropped-write: collapse or insert flushed, then removed the entry of a
  * page that moves; nothing that would keep the fault out that had dirtied the page was
- * held all the way from its newest flush to the removal.  History: B11.
+ * held all the way from its newest flush to the removal.  History: 32ebffd3bbb4.
  */
 #include "detect/predict.h"
 

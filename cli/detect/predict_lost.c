@@ -14,7 +14,7 @@
  * also about evictions: nobody maps the file then, and the inode has been synced.
  * invalidate_inode_pages2() leaves dirty entries alone (since 4.10): what would not
  * is seen only when it does it.
- * History: A1; dax_break_layout() since 6.15.
+ * History: c6dcf52c23d2; dax_break_layout() since 6.15.
  */
 #include "detect/predict.h"
 

@@ -13,7 +13,7 @@
  * without a writeback, at the change.  A flip may be refused while the file is
  * mapped; but then mmap must be kept out, and only a filesystem whose faults hold
  * a lock of its inode, which the flip does not, is said to have forgotten it.
- * History: seeds of 2017 and 2020.
+ * History: the talks of 2017 and 2020.
  *
  * DX07 flip-during-writepages: ->writepages of another task had begun before the flip,
  * called DAX after it (EVENT_OLD_MODE), and nothing that both hold made it wait:

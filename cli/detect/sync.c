@@ -12,7 +12,8 @@
  * dirty page; the rival is another task's write fault in its range.
  *
  * Needs syncs, and all that makes an entry dirty, flushes or removes it: one whose
- * end is not seen seems dirty for ever.  History: A6 (4.5), A3 (4.11), and since
+ * end is not seen seems dirty for ever.  History: the move of writeback calls into
+ * filesystems (4.5), f729c8c9b24f (4.11), and since
  * 4.20 dax_writeback_one() passes over an entry that somebody holds locked.
  */
 #include <stdio.h>
