@@ -73,19 +73,11 @@ static void entry_dirtied(struct detector *detector, struct model_task *task,
  * Without the answers of ->iomap_begin, which a default run does not observe, a write that
  * copies on write looks like any other.  xfs alone does that to files in DAX mode.
  */
-static bool may_copy_on_write(const struct detector *detector, const struct model_task *task,
+static bool may_copy_on_write(const struct detector *detector, struct model_task *task,
 			      const struct model_inode *inode)
 {
-	unsigned int i;
-
-	if (!(detector->options.missing & OBSERVED_BIT(OBSERVED_IOMAP)) ||
-	    strcmp(inode->fstype, "xfs"))
-		return false;
-	for (i = 0; i < task->depth; i++)
-		if (task->operations[i].operation == OPERATION_WRITE &&
-		    task->operations[i].inode == inode)
-			return true;
-	return false;
+	return (detector->options.missing & OBSERVED_BIT(OBSERVED_IOMAP)) &&
+	       !strcmp(inode->fstype, "xfs") && operation__around(task, inode, OPERATION_WRITE);
 }
 
 static void entry_deleted(struct detector *detector, struct model_task *task,

@@ -109,17 +109,6 @@ void predict(struct detector *detector, const struct conflict *conflict, __u64 t
 		finding__commit(detector, finding);
 }
 
-struct model_operation *predict__around(struct model_task *task,
-					const struct model_inode *inode, enum operation kind)
-{
-	unsigned int i;
-
-	for (i = 0; i < task->depth; i++)
-		if (task->operations[i].operation == kind && task->operations[i].inode == inode)
-			return &task->operations[i];
-	return NULL;
-}
-
 void predict__note(struct model_operation *operation, const struct model_entry *entry,
 		   __u32 tid, __u64 event, __u32 rival_locks, __u32 own_locks)
 {

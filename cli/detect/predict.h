@@ -21,10 +21,6 @@ struct conflict {
 /* Report it; if it rests on locks, once all programs that follow them are known to have run. */
 void predict(struct detector *detector, const struct conflict *conflict, __u64 time);
 
-/* The task's outermost operation of this kind on the inode, or NULL. */
-struct model_operation *predict__around(struct model_task *task, const struct model_inode *inode,
-					enum operation kind);
-
 /* Of the operation: the fault of that task, which conflicts with it at the entry. */
 void predict__note(struct model_operation *operation, const struct model_entry *entry,
 		   __u32 tid, __u64 event, __u32 rival_locks, __u32 own_locks);

@@ -26,7 +26,7 @@
 static void fallocate_deletes(struct detector *detector, struct model_task *task,
 			      struct model_entry *entry, enum model_removal removal)
 {
-	struct model_operation *operation = predict__around(task, entry->key.inode, OPERATION_FALLOCATE);
+	struct model_operation *operation = operation__around(task, entry->key.inode, OPERATION_FALLOCATE);
 	const struct inode_id *id = &entry->key.inode->id;
 	__u32 own;
 
@@ -142,7 +142,7 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 	(void)record;
 	if (!task->depth || !model__known(detector->model, entry))
 		return;
-	write = predict__around(task, entry->key.inode, OPERATION_WRITE);
+	write = operation__around(task, entry->key.inode, OPERATION_WRITE);
 	if (write)
 		write_invalidates(detector, write, entry);
 	else if (entry->state != ENTRY_HOLE)
@@ -156,7 +156,7 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 	(void)detector;
 	if (operation->operation != OPERATION_INVALIDATE)
 		return;
-	write = predict__around(operation->task, operation->inode, OPERATION_WRITE);
+	write = operation__around(operation->task, operation->inode, OPERATION_WRITE);
 	if (!write)
 		return;
 	if (write->notes.flags & NOTE_EARLY && operation__covers(operation, write->notes.rival_index,
@@ -180,7 +180,7 @@ static void write_invalidated(struct model_operation *write)
 static void range_unmapped(struct detector *detector, struct model_task *task,
 			   struct model_inode *inode, const struct event_range *record)
 {
-	struct model_operation *write = predict__around(task, inode, OPERATION_WRITE);
+	struct model_operation *write = operation__around(task, inode, OPERATION_WRITE);
 	const struct model_entry *entry;
 	__u64 index;
 
@@ -204,12 +204,12 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 
 	switch (operation->operation) {
 	case OPERATION_WRITEBACK:
-		outer = predict__around(operation->task, operation->inode, OPERATION_FALLOCATE);
+		outer = operation__around(operation->task, operation->inode, OPERATION_FALLOCATE);
 		if (outer && (outer->argument[0] & MODE_INSERT_OR_COLLAPSE))
 			outer->notes.flags |= NOTE_FLUSHED;
 		break;
 	case OPERATION_INVALIDATE:
-		outer = predict__around(operation->task, operation->inode, OPERATION_WRITE);
+		outer = operation__around(operation->task, operation->inode, OPERATION_WRITE);
 		if (outer)
 			write_invalidated(outer);
 		break;

@@ -76,7 +76,7 @@ static void mode_changed(struct detector *detector, struct model_task *task,
 			    "the mode changes; the fault goes on as the old mode demands.",
 	};
 
-	const struct model_operation *flip = predict__around(task, inode, OPERATION_FILEATTR);
+	const struct model_operation *flip = operation__around(task, inode, OPERATION_FILEATTR);
 
 	if (!(record->new_flags & MODE_MOMENT))
 		return;
@@ -94,7 +94,7 @@ static void mode_changed(struct detector *detector, struct model_task *task,
 static void old_mode_used(struct detector *detector, struct model_task *task,
 			  struct model_inode *inode, const struct event_enter *record)
 {
-	const struct model_operation *operation = predict__around(task, inode, OPERATION_WRITEPAGES);
+	const struct model_operation *operation = operation__around(task, inode, OPERATION_WRITEPAGES);
 	__u32 flip = inode->mode.flip_locks;
 	struct finding *finding;
 
@@ -128,7 +128,7 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 	(void)time;
 	if (operation->operation != OPERATION_WRITEPAGES)
 		return;
-	flip = predict__around(operation->task, operation->inode, OPERATION_FILEATTR);
+	flip = operation__around(operation->task, operation->inode, OPERATION_FILEATTR);
 	if (!flip)
 		return;
 	flip->notes.flags |= NOTE_FLUSHED;

@@ -120,6 +120,10 @@ static inline bool operation__covers(const struct model_operation *operation, __
 	return operation->first <= last && operation->last >= first;
 }
 
+/* The task's outermost operation of this kind on the inode, or NULL. */
+struct model_operation *operation__around(struct model_task *task, const struct model_inode *inode,
+					  enum operation kind);
+
 /* The operation is a window of the rule, unless one around it is already. */
 void window__open(struct detector *detector, struct model_operation *operation,
 		  enum rule_index rule);

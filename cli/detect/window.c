@@ -25,6 +25,17 @@ static const struct {
 	[RULE_DROPPED_WRITE] = { BIT(OPERATION_FAULT) | BIT(OPERATION_WRITE), true },
 };
 
+struct model_operation *operation__around(struct model_task *task, const struct model_inode *inode,
+					  enum operation kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < task->depth; i++)
+		if (task->operations[i].operation == kind && task->operations[i].inode == inode)
+			return &task->operations[i];
+	return NULL;
+}
+
 /* What a window contains is the same window: write(2) invalidates, too. */
 static bool in_window(const struct model_operation *operation, enum rule_index rule)
 {

@@ -1201,22 +1201,12 @@ static void tell_missed_sync(void **state)
 	story__fsync_ends(&scene->writer, &scene->file, 0);
 }
 
-/* One finding of each rule on locks. */
 static void tell_locks(void **state)
 {
 	struct scene *scene = *state;
-	struct story *story = &scene->story;
 
-	story__lock_class(story, 1, LOCK_RWSEM, "inode.i_rwsem", "ext4", 0);
-	story__lock_class(story, 2, LOCK_RWSEM, "mm_struct.mmap_lock", "", 0);
-	story__lock_class(story, 3, LOCK_HANDLE, "jbd2_handle", "ext4", 0);
-	story__lock_class(story, 4, LOCK_WRITEBACK, "writeback", "ext4", 0);
-	story__lock_edge(&scene->mapper, 1, LOCK_MODE_WRITE, 2, LOCK_MODE_READ, 0);
-	story__lock_edge(&scene->writer, 2, LOCK_MODE_READ, 1, LOCK_MODE_WRITE, 0);
-	story__lock_edge(&scene->writer, 1, LOCK_MODE_WRITE, 1, LOCK_MODE_WRITE, LOCK_EDGE_SAME);
-	story__lock_leak(&scene->writer, 1, LOCK_MODE_WRITE);
-	story__lock_edge(&scene->writer, 3, LOCK_MODE_READ, 4, LOCK_MODE_WRITE, 0);
-	story__locks_end(story, 0, 0);
+	tell_lock_races(scene);
+	story__locks_end(&scene->story, 0, 0);
 }
 
 /* Tell a scene of that rule alone what was told before, and nothing else. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Fingerprints, verdicts, and the table of rules. */
 #include "testcases/unit/detect_world.h"
-#include "testcases/unit/story_locks.h"
 
 #include "probe/table.h"
 
@@ -178,22 +177,6 @@ static void tell_both_races(struct scene *scene)
 	story__fault_write(&scene->mapper, &scene->file, 2);
 	story__fsync_begins(&scene->writer, &scene->file);
 	story__fsync_ends(&scene->writer, &scene->file, 0);
-}
-
-/* One finding of each rule on locks. */
-static void tell_lock_races(struct scene *scene)
-{
-	struct story *story = &scene->story;
-
-	story__lock_class(story, 1, LOCK_RWSEM, "inode.i_rwsem", "ext4", 0);
-	story__lock_class(story, 2, LOCK_RWSEM, "mm_struct.mmap_lock", "", 0);
-	story__lock_class(story, 3, LOCK_HANDLE, "jbd2_handle", "ext4", 0);
-	story__lock_class(story, 4, LOCK_WRITEBACK, "writeback", "ext4", 0);
-	story__lock_edge(&scene->mapper, 1, LOCK_MODE_WRITE, 2, LOCK_MODE_READ, 0);
-	story__lock_edge(&scene->writer, 2, LOCK_MODE_READ, 1, LOCK_MODE_WRITE, 0);
-	story__lock_edge(&scene->writer, 1, LOCK_MODE_WRITE, 1, LOCK_MODE_WRITE, LOCK_EDGE_SAME);
-	story__lock_leak(&scene->writer, 1, LOCK_MODE_WRITE);
-	story__lock_edge(&scene->writer, 3, LOCK_MODE_READ, 4, LOCK_MODE_WRITE, 0);
 }
 
 /* Without any one of the events that a rule needs, it says nothing at all. */

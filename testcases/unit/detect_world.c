@@ -2,6 +2,7 @@
 #include "testcases/unit/detect_world.h"
 
 #include "probe/table.h"
+#include "testcases/unit/story_locks.h"
 
 static void on_found(void *context, const struct detector *detector, const struct finding *finding)
 {
@@ -114,4 +115,19 @@ struct finding told_alone(void (*story_of)(struct story *story,
 	detector__free(detector);
 	story__free(&story);
 	return finding;
+}
+
+void tell_lock_races(struct scene *scene)
+{
+	struct story *story = &scene->story;
+
+	story__lock_class(story, 1, LOCK_RWSEM, "inode.i_rwsem", "ext4", 0);
+	story__lock_class(story, 2, LOCK_RWSEM, "mm_struct.mmap_lock", "", 0);
+	story__lock_class(story, 3, LOCK_HANDLE, "jbd2_handle", "ext4", 0);
+	story__lock_class(story, 4, LOCK_WRITEBACK, "writeback", "ext4", 0);
+	story__lock_edge(&scene->mapper, 1, LOCK_MODE_WRITE, 2, LOCK_MODE_READ, 0);
+	story__lock_edge(&scene->writer, 2, LOCK_MODE_READ, 1, LOCK_MODE_WRITE, 0);
+	story__lock_edge(&scene->writer, 1, LOCK_MODE_WRITE, 1, LOCK_MODE_WRITE, LOCK_EDGE_SAME);
+	story__lock_leak(&scene->writer, 1, LOCK_MODE_WRITE);
+	story__lock_edge(&scene->writer, 3, LOCK_MODE_READ, 4, LOCK_MODE_WRITE, 0);
 }

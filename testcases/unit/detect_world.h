@@ -50,4 +50,7 @@ enum verdict verdict_of(struct scene *scene);
 struct finding told_alone(void (*tell)(struct story *story, const struct story_numbers *numbers),
 			  const struct story_numbers *numbers);
 
+/* Tell one race of each rule on locks. */
+void tell_lock_races(struct scene *scene);
+
 #endif /* DAXTRACE_UNIT_DETECT_WORLD_H */
