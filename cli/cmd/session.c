@@ -46,18 +46,9 @@ static void on_signal(int signal)
 	interrupted = 1;
 }
 
-/* As the records have it. */
-static __u64 now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
-
 static double now(void)
 {
-	return now_ns() / 1e9;
+	return annotator__now() / 1e9;
 }
 
 int session__open(struct session **result, const struct session_options *options)
@@ -68,7 +59,7 @@ int session__open(struct session **result, const struct session_options *options
 	if (!session)
 		model__out_of_memory();
 	session->options = *options;
-	session->clear = now_ns();
+	session->clear = annotator__now();
 	if (probe__open(&session->probe, options->probe, error)) {
 		log_error("%s", error);
 		free(session);
@@ -216,7 +207,7 @@ static void look_for_modules(struct session *session)
 static int look_for_losses(struct session *session)
 {
 	/* Before the counters are read: what they miss then is from after that. */
-	__u64 begun = now_ns(), untold = session__untold(session), lost;
+	__u64 begun = annotator__now(), untold = session__untold(session), lost;
 	__u64 lock_runs = probe__locks_missed(session->probe);
 	int err = untold ? annotator__gap(session->annotator, untold, session->clear) : 0;
 

@@ -299,7 +299,7 @@ __u64 annotator__edges(const struct annotator *annotator)
 	return annotator->edges;
 }
 
-static __u64 now_ns(void)
+__u64 annotator__now(void)
 {
 	struct timespec now;
 
@@ -312,7 +312,7 @@ static int visit_count(void *context, __u32 id, const struct lock_count *count)
 	struct annotator *annotator = context;
 	struct event_lock_count record;
 
-	fill_header(&record.header, EVENT_LOCK_COUNT, sizeof(record), now_ns());
+	fill_header(&record.header, EVENT_LOCK_COUNT, sizeof(record), annotator__now());
 	record.id = id;
 	record.acquisitions = count->acquisitions;
 	record.max_depth = count->max_depth;
@@ -345,7 +345,7 @@ static int tell_lock_loss(struct annotator *annotator, __u64 time)
 
 int annotator__locks_now(struct annotator *annotator)
 {
-	__u64 now = now_ns();
+	__u64 now = annotator__now();
 
 	if (!annotator->unsure || now - annotator->lock_loss_time < LOCK_LOSS_NS)
 		return 0;
@@ -358,7 +358,7 @@ int annotator__locks_end(struct annotator *annotator)
 {
 	int err = probe__lock_counts(annotator->probe, visit_count, annotator);
 
-	return err < 0 ? err : tell_lock_loss(annotator, now_ns());
+	return err < 0 ? err : tell_lock_loss(annotator, annotator__now());
 }
 
 /* A record that a preempted program makes may come late, but not so late. */
@@ -367,7 +367,7 @@ int annotator__locks_end(struct annotator *annotator)
 
 int annotator__quiet(struct annotator *annotator)
 {
-	__u64 now = now_ns(), told = annotator->newest;
+	__u64 now = annotator__now(), told = annotator->newest;
 	struct event_gap gap;
 
 	told = annotator->quiet > told ? annotator->quiet : told;
@@ -381,7 +381,7 @@ int annotator__quiet(struct annotator *annotator)
 int annotator__gap(struct annotator *annotator, __u64 lost, __u64 since)
 {
 	struct event_gap gap;
-	__u64 now = now_ns();
+	__u64 now = annotator__now();
 
 	/* Not now: records from before now may still come. */
 	fill_header(&gap.header, EVENT_GAP, sizeof(gap), annotator->newest ?: now);

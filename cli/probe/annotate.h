@@ -35,6 +35,9 @@ int annotator__locks_now(struct annotator *annotator);
 /* At the end: how often each lock class was taken, and what was not followed. */
 int annotator__locks_end(struct annotator *annotator);
 
+/* The time as records have it: ns, CLOCK_MONOTONIC. */
+__u64 annotator__now(void);
+
 /* Lock edges so far. */
 __u64 annotator__edges(const struct annotator *annotator);
 
