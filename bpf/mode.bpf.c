@@ -58,8 +58,14 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	struct address_space *mapping = BPF_CORE_READ(inode, i_mapping);
 	struct event_mode *record;
 	__u64 operations;
-	__u32 flags;
+	__u32 flags, mapped;
 
+	/*
+	 * Before the mode: map__insert() has told of a change by the time that its VMA is in
+	 * i_mmap.  The other way round, the VMA of who maps the file between these two looks
+	 * would be taken for one that was there when the mode changed.
+	 */
+	mapped = BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node) ? MODE_MAPPED : 0;
 	flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? MODE_DAX : 0;
 	operations = (__u64)BPF_CORE_READ(mapping, a_ops);
 	if (BPF_CORE_READ(inode, i_ino) != seen->id.ino ||
@@ -75,8 +81,7 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	record->old_operations = seen->operations;
 	record->new_operations = operations;
 	record->old_flags = seen->flags;
-	record->new_flags = flags | MODE_POLLED |
-		(BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node) ? MODE_MAPPED : 0);
+	record->new_flags = flags | MODE_POLLED | mapped;
 	record__submit(record);
 	seen->operations = operations;
 	seen->flags = flags;
