@@ -594,6 +594,7 @@ enum lock_place {
 	LOCK_PLACE_RW		= 5,	/* begins dax_iomap_rw() */
 	LOCK_PLACE_WRITEPAGES	= 6,	/* begins do_writepages() */
 	LOCK_PLACE_MAP		= 7,	/* ends mmap_region(): held, and taken since it began */
+	LOCK_PLACE_INVALIDATE	= 8,	/* begins invalidate_inode_pages2_range() */
 	LOCK_PLACE_COUNT
 };
 

@@ -225,6 +225,11 @@ const struct order_stream *detector__order(const struct detector *detector)
 	return detector->order;
 }
 
+const struct order_class *detector__class(const struct detector *detector, __u32 id)
+{
+	return order_stream__class(detector->order, id);
+}
+
 const struct finding *detector__findings(const struct detector *detector)
 {
 	return detector->first;

@@ -75,6 +75,19 @@ struct finding_actor {
 	__u32 tid;
 	char comm[EVENT_COMM_LENGTH];
 	const char *role;		/* what it did: "write fault", "invalidate", … */
+	enum lock_place held_at;	/* where it was; 0: not known what it held */
+	unsigned int held_count;
+	struct {
+		__u32 class;		/* see detector__class() */
+		__u8 mode;		/* enum lock_mode */
+	} held[LOCK_SET_MAX];
+};
+
+/* Whether something that the first two actors held keeps one of them out */
+enum finding_common {
+	FINDING_COMMON_UNKNOWN,
+	FINDING_COMMON_NONE,
+	FINDING_COMMON_LOCK,		/* finding.common_class */
 };
 
 /* Findings that agree in it are one. */
@@ -97,6 +110,8 @@ struct finding {
 	char schedule[FINDING_SCHEDULE];	/* of what is predicted: how it happens, and why it can; or "" */
 	struct finding_actor actors[FINDING_MAX_ACTORS];
 	unsigned int actor_count;
+	enum finding_common common;
+	__u32 common_class;
 	struct model_event events[FINDING_MAX_EVENTS];	/* in the stream's order */
 	unsigned int event_count;
 	bool events_cut;		/* some between the first and the second are left out */
@@ -166,6 +181,9 @@ const struct order_stream *detector__order(const struct detector *detector);
  */
 const struct finding *detector__findings(const struct detector *detector);
 size_t detector__finding_count(const struct detector *detector);
+
+/* A lock's class, as finding_actor.held names it; NULL: the stream has not told of it. */
+const struct order_class *detector__class(const struct detector *detector, __u32 id);
 
 const struct coverage *detector__coverage(const struct detector *detector, enum rule_index rule);
 

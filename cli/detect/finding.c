@@ -197,6 +197,7 @@ static bool is_doubtful(const struct finding *finding, __u64 since, __u64 until)
 
 void finding__commit(struct detector *detector, struct finding *finding)
 {
+	held__note(detector, finding);
 	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
 	if (is_doubtful(finding, 0, detector->doubted_until) ||
 	    (!finding__is_about_locks(finding) && detector->options.untold &&
@@ -243,6 +244,7 @@ void finding__doubt(struct detector *detector, __u64 since, __u64 until)
 
 void finding__commit_if_seen(struct detector *detector, struct finding *finding)
 {
+	held__note(detector, finding);
 	HASH_ADD(hh, detector->index, key, sizeof(finding->key), finding);
 	finding->next = detector->waiting;
 	detector->waiting = finding;

@@ -170,6 +170,8 @@ void finding__history(struct finding *finding, const struct detector *detector,
 /* Has the rule seen on that inode what others only predict? */
 bool finding__is_observed(const struct detector *detector, enum rule_index rule,
 			  const struct model_inode *inode);
+/* What its actors held: of a finding that has its actors and its events. */
+void held__note(const struct detector *detector, struct finding *finding);
 /*
  * The finding is whole: keep it and tell whoever listens.  With losses of which the stream
  * does not tell yet it is unknown instead, and gone.

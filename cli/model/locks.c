@@ -135,6 +135,7 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	task->places[place].inode = record->inode;
 	task->places[place].epoch = model->epoch;
 	task->places[place].stamp = model->records;
+	task->places[place].event = model->newest_event;
 	task->places[place].id = locks ? locks->id : 0;
 	if (place == LOCK_PLACE_MAP) {
 		inode->mmap.locks = task->places[place].id;
@@ -192,6 +193,19 @@ bool model__nothing_excludes(const struct model *model, __u32 first, __u32 secon
 			if (exclude(&one->held[i], &other->held[k]))
 				return false;
 	return true;
+}
+
+__u32 model__common_class(const struct model *model, __u32 first, __u32 second)
+{
+	const struct model_locks *one = model__locks(model, first);
+	const struct model_locks *other = model__locks(model, second);
+	__u32 i, k;
+
+	for (i = 0; one && other && i < one->count; i++)
+		for (k = 0; k < other->count; k++)
+			if (exclude(&one->held[i], &other->held[k]))
+				return one->held[i].class;
+	return 0;
 }
 
 bool model__nothing_excludes_throughout(const struct model *model, const struct model_task *task,

@@ -245,6 +245,7 @@ struct model_task {
 	struct {				/* what it held when it came there last */
 		struct inode_id inode;
 		__u64 epoch, stamp;
+		__u64 event;			/* the newest then */
 		__u32 id;			/* 0: not known */
 		__u16 takings[LOCK_SET_MAX];	/* of each lock */
 	} places[LOCK_PLACE_COUNT];
@@ -419,6 +420,9 @@ const struct model_locks *model__locks(const struct model *model, __u32 id);
  * writers are seen.
  */
 bool model__nothing_excludes(const struct model *model, __u32 first, __u32 second);
+
+/* The class of one lock that is held in both and keeps their tasks apart; 0: none is known. */
+__u32 model__common_class(const struct model *model, __u32 first, __u32 second);
 
 /*
  * The same of what the task has held without a break from the first place, where it

@@ -148,6 +148,7 @@
 		.ways = {
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__invalidate", "invalidate_inode_pages2_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
 				{ PROBE_FENTRY, "lock_set__flip", "inode_set_flags", "inode,-,-=" },
@@ -156,11 +157,13 @@
 			}, .set = PROBE_DEFAULT_ONLY },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__invalidate", "invalidate_inode_pages2_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
 			}, .set = PROBE_DEFAULT_ONLY },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__invalidate", "invalidate_inode_pages2_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__rw", "dax_iomap_rw", "kiocb" },
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },
@@ -170,6 +173,7 @@
 			} },
 			{ {
 				{ PROBE_FENTRY, "lock_set__truncate", "truncate_inode_pages_range", "address_space" },
+				{ PROBE_FENTRY, "lock_set__invalidate", "invalidate_inode_pages2_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__rw", "dax_iomap_rw", "kiocb" },
 				{ PROBE_FENTRY, "lock_set__flush", "dax_writeback_mapping_range", "address_space" },
 				{ PROBE_FENTRY, "lock_set__writepages", "do_writepages", "address_space" },

@@ -11,6 +11,12 @@ const char *report__device(__u32 dev, char *text, size_t length)
 	return text;
 }
 
+/*
+ * The page of the last byte that a file could have (LLONG_MAX), whatever the size of a page up
+ * to 64 KiB: writeback of all tells that.
+ */
+#define INDEX_OF_ALL	(0x7fffffffffffffffULL >> 16)
+
 static const char *pages(const struct model_event *event, char *text, size_t length)
 {
 	unsigned long long first = event->first, last = event->last;
@@ -19,9 +25,9 @@ static const char *pages(const struct model_event *event, char *text, size_t len
 		snprintf(text, length, "page %llu", first);
 	else if (first > last)
 		snprintf(text, length, "no whole page");
-	else if (last == INDEX_MAX && !first)
+	else if (last >= INDEX_OF_ALL && !first)
 		snprintf(text, length, "all pages");
-	else if (last == INDEX_MAX)
+	else if (last >= INDEX_OF_ALL)
 		snprintf(text, length, "pages %llu-", first);
 	else
 		snprintf(text, length, "pages %llu-%llu", first, last);

@@ -145,9 +145,11 @@ static void json_finding(FILE *file, const struct detector *detector,
 		json__unsigned(&json, "tid", finding->actors[i].tid);
 		json__string(&json, "comm", finding->actors[i].comm);
 		json__string(&json, "role", finding->actors[i].role);
+		report__held_json(&json, detector, &finding->actors[i]);
 		json__end_object(&json);
 	}
 	json__end_array(&json);
+	report__common_json(&json, detector, finding);
 	if (finding__is_about_locks(finding))
 		report__lock_finding_json(&json, detector, finding);
 	json__array(&json, "events");

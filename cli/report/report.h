@@ -68,6 +68,13 @@ void report__lock_finding(FILE *file, const struct detector *detector,
 void report__lock_finding_json(struct json *json, const struct detector *detector,
 			       const struct finding *finding);
 
+/* What the actors held, if any of it is known; of one actor; what two have in common. */
+void report__held(FILE *file, const struct detector *detector, const struct finding *finding);
+void report__held_json(struct json *json, const struct detector *detector,
+		       const struct finding_actor *actor);
+void report__common_json(struct json *json, const struct detector *detector,
+			 const struct finding *finding);
+
 void report__sight(FILE *file, const struct model *model, const struct order_class *from,
 		   const struct order_class *to, const struct order_sight *sight);
 void report__cycle(FILE *file, const struct model *model, const struct order_cycle *cycle);

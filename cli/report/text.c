@@ -278,6 +278,9 @@ static void text_finding(FILE *file, const struct detector *detector,
 	if (finding__is_about_locks(finding))
 		report__lock_finding(file, detector, finding);
 	print_interleaving(file, finding);
+	/* What is predicted has it in how it happens. */
+	if (!*finding->schedule)
+		report__held(file, detector, finding);
 	print_stack(file, detector, finding);
 	print_user_stacks(file, detector, finding);
 	fputs("\n  What it means\n", file);

@@ -16,7 +16,7 @@ O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
 	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks \
-	cli_perturb order buffer expand symbols detect_damaged endless
+	cli_perturb cli_held order buffer expand symbols detect_damaged endless
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
 # Stories are told to the model, or written to a trace.
@@ -53,6 +53,9 @@ UNIT_LIBS_cli_error := -ljson-c
 UNIT_SRC_cli_perturb := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_perturb := $(UNIT_PROGRAM)
 UNIT_LIBS_cli_perturb := -ljson-c
+UNIT_SRC_cli_held := $(UNIT_SRC_cli_report)
+UNIT_DEP_cli_held := $(UNIT_PROGRAM)
+UNIT_LIBS_cli_held := -ljson-c
 UNIT_SRC_cli_locks := $(UNIT_SRC_cli_report)
 UNIT_DEP_cli_locks := $(UNIT_PROGRAM)
 UNIT_LIBS_cli_locks := -ljson-c

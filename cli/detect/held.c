@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What the tasks of a finding held where they did it, and whether that kept one of them
+ * out: EVENT_LOCK_SET tells it of the places of enum lock_place.
+ */
+#include <string.h>
+
+#include "detect/private.h"
+
+/* Where the sets of locks of what the event shows are told; 0: nowhere. */
+static enum lock_place place_of(const struct model_event *event)
+{
+	static const enum lock_place places[OPERATION_COUNT] = {
+		[OPERATION_FAULT] = LOCK_PLACE_FAULT,
+		[OPERATION_READ] = LOCK_PLACE_RW,
+		[OPERATION_WRITE] = LOCK_PLACE_RW,
+		[OPERATION_INVALIDATE] = LOCK_PLACE_INVALIDATE,
+		[OPERATION_WRITEBACK] = LOCK_PLACE_FLUSH,
+		[OPERATION_TRUNCATE] = LOCK_PLACE_TRUNCATE,
+		[OPERATION_WRITEPAGES] = LOCK_PLACE_WRITEPAGES,
+	};
+
+	switch (event->type) {
+	case EVENT_ENTER:
+		return event->operation < OPERATION_COUNT ? places[event->operation] : 0;
+	case EVENT_MODE:
+		/* Others find the mode changed, and tell it at what they do. */
+		return event->flags & MODE_MOMENT ? LOCK_PLACE_FLIP : 0;
+	case EVENT_MAP:
+		return LOCK_PLACE_MAP;
+	default:
+		return 0;
+	}
+}
+
+/* The id of what the task held there; 0: not known. */
+static __u32 locks_at(const struct detector *detector, const struct model_task *task,
+		      const struct finding *finding, const struct model_event *event,
+		      enum lock_place place)
+{
+	/* Told when mmap_region() ends; until then what there is belongs to an earlier one. */
+	if (place == LOCK_PLACE_MAP && task->places[place].event < event->number)
+		return 0;
+	return model__locks_at(detector->model, task, place, &finding->key.inode);
+}
+
+/* Where the part that the task has in the race begins; 0: what it did last tells. */
+static enum lock_place place_of_role(const char *role)
+{
+	if (strstr(role, "fault"))
+		return LOCK_PLACE_FAULT;
+	if (!strcmp(role, "mmap"))
+		return LOCK_PLACE_MAP;
+	if (!strcmp(role, "fileattr"))
+		return LOCK_PLACE_FLIP;
+	return 0;
+}
+
+/* Of what the actor did last that is known; wanted: there alone, 0: anywhere. */
+static __u32 note_actor(const struct detector *detector, const struct finding *finding,
+			struct finding_actor *actor, enum lock_place wanted)
+{
+	const struct model_task *task = model__task(detector->model, actor->tid);
+	const struct model_locks *locks;
+	const struct model_event *event;
+	enum lock_place place;
+	unsigned int i = finding->event_count, k;
+
+	while (task && i--) {
+		event = &finding->events[i];
+		place = event->tid == actor->tid ? place_of(event) : 0;
+		if (!place || (wanted && place != wanted))
+			continue;
+		locks = model__locks(detector->model,
+				     locks_at(detector, task, finding, event, place));
+		if (!locks)
+			continue;
+		actor->held_at = place;
+		actor->held_count = locks->count;
+		for (k = 0; k < locks->count; k++) {
+			actor->held[k].class = locks->held[k].class;
+			actor->held[k].mode = locks->held[k].mode;
+		}
+		return locks->id;
+	}
+	return 0;
+}
+
+void held__note(const struct detector *detector, struct finding *finding)
+{
+	__u32 ids[FINDING_MAX_ACTORS] = {};
+	enum lock_place wanted;
+	unsigned int i;
+
+	for (i = 0; i < finding->actor_count; i++) {
+		wanted = place_of_role(finding->actors[i].role);
+		ids[i] = note_actor(detector, finding, &finding->actors[i], wanted);
+		if (!ids[i] && wanted)
+			ids[i] = note_actor(detector, finding, &finding->actors[i], 0);
+	}
+	if (finding->actor_count < 2 || !ids[0] || !ids[1])
+		return;
+	if (model__nothing_excludes(detector->model, ids[0], ids[1])) {
+		finding->common = FINDING_COMMON_NONE;
+		return;
+	}
+	finding->common_class = model__common_class(detector->model, ids[0], ids[1]);
+	if (finding->common_class)
+		finding->common = FINDING_COMMON_LOCK;
+}
