@@ -132,7 +132,8 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	analysis->facts.scope = trace_reader__fact(analysis->reader, TRACE_KEY_SCOPE);
 	analysis->facts.missing = options->missing;
 	read_perturb(&analysis->facts, analysis->reader);
-	if (!locks || !strcmp(locks, "off"))
+	analysis->facts.locks_off = !locks || !strcmp(locks, "off");
+	if (analysis->facts.locks_off)
 		analysis->facts.missing &= ~OBSERVED_LOCKS;
 	look_for_problems(analysis);
 	return 0;

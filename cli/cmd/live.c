@@ -77,6 +77,7 @@ int live__run(struct live *live, struct session_options *options)
 	live->facts.kernel = live->system.release;
 	live->facts.missing = live->options.missing;
 	live->facts.scope = options->probe->scope;
+	live->facts.locks_off = locks_off;
 	if (locks_off)
 		live->facts.missing &= ~OBSERVED_LOCKS;
 	ranks__set_kernel(live->options.ranks, live->system.release);

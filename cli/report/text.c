@@ -429,6 +429,9 @@ static void print_doubts(FILE *file, const struct detector *detector,
 				(unsigned long long)detector__coverage(detector, i)->unknown);
 	}
 	print_unopened(file, detector);
+	if (facts->locks_off)
+		report__wrap(file, 2, "Nothing is predicted, and orders of locks are unknown: locks were not "
+			     "followed (see --locks).");
 }
 
 static void text_verdict(FILE *file, const struct detector *detector,
