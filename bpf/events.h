@@ -621,7 +621,7 @@ struct event_lock_set {
 	struct event_header header;
 	struct inode_id inode;
 	__u32 place;		/* enum lock_place */
-	__u32 count;		/* of held; more than LOCK_SET_MAX: those beyond are not told */
+	__u32 count;		/* of held; more than LOCK_SET_MAX: some are not told */
 	struct event_lock_held held[LOCK_SET_MAX];	/* in the order of taking; the rest is 0 */
 };
 

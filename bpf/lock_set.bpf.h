@@ -33,17 +33,49 @@ static __always_inline struct event_lock_set *lock_set__make(struct lock_task *t
 	return record;
 }
 
+/*
+ * Has the task this rw_semaphore without our knowing?  Taken before locks were followed, or by a
+ * program that the kernel skipped.  Of readers owner names the newest alone, also when it has
+ * gone: then what is not known is not told.
+ */
+static __noinline int lock_set__lacks(struct lock_task *task, __u64 lock)
+{
+	__u64 owner = lock__read(lock + bpf_core_field_offset(struct rw_semaphore, owner));
+	__u64 count;
+	__u32 i;
+
+	if (!task || (owner & ~7ULL) != (__u64)bpf_get_current_task_btf())
+		return 0;
+	/* RWSEM_WRITER_LOCKED, or readers, without RWSEM_FLAG_READFAIL */
+	count = lock__read(lock + bpf_core_field_offset(struct rw_semaphore, count));
+	if (!(count & 1) && !(count << 1 >> 9))
+		return 0;
+	for (i = 0; i < LOCK_HELD_MAX && i < task->depth; i++)
+		if (task->held[i].address == lock)
+			return 0;
+	return 1;
+}
+
+/*
+ * 0: there is no room, or it is not the whole: one of the two locks that keep others out of an
+ * inode's pages is not known of.  A conflict is predicted from what is not held.
+ */
 static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode, __u32 place)
 {
 	struct event_lock_set *record;
+	bool whole;
 
 	if (!task)
 		return 0;
+	whole = !lock_set__lacks(task, (__u64)&inode->i_rwsem) &&
+		!lock_set__lacks(task, (__u64)&inode->i_mapping->invalidate_lock);
 	record = lock_set__make(task, inode, place);
 	if (!record)
 		return 0;
+	if (!whole)
+		record->count = LOCK_SET_MAX + 1;
 	record__submit(record);
-	return 1;
+	return whole;
 }
 
 /*
@@ -61,8 +93,12 @@ static __always_inline bool lock__is_told(const struct lock_task *task,
 static __always_inline void lock__tell_set_once(struct lock_task *task, struct lock_told *told,
 						struct inode *inode, __u32 place)
 {
-	if (lock__is_told(task, told, inode) || !lock__tell_set(task, inode, place))
+	if (lock__is_told(task, told, inode))
 		return;
+	if (!lock__tell_set(task, inode, place)) {
+		told->inode = 0;
+		return;
+	}
 	told->chain = task->chain;
 	told->inode = lock__number(task, (__u64)inode);
 	told->ino = inode->i_ino;

@@ -157,7 +157,7 @@ static int run(int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .probe.locks = LOCKS_OFF };
+	struct trace_options trace = { .probe.locks = LOCKS_ALL };
 	struct session_options session = { .probe = &trace.probe };
 	struct gate gate = { .rules = 0 };
 	int option, status = STATUS_CLEAN, taken;

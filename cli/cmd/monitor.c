@@ -82,7 +82,7 @@ static int run(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	struct trace_options trace = {
-		.probe.locks = LOCKS_OFF, .probe.events = PROBE_EVENTS_DEFAULT,
+		.probe.locks = LOCKS_SAMPLED, .probe.events = PROBE_EVENTS_DEFAULT,
 	};
 	struct session_options session = { .probe = &trace.probe };
 	struct live live = { .options.found = print_finding };

@@ -166,7 +166,7 @@ static int run(int argc, char **argv)
 		COMMON_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 }
 	};
-	struct trace_options trace = { .probe.locks = LOCKS_OFF };
+	struct trace_options trace = { .probe.locks = LOCKS_ALL };
 	struct session_options options = { .probe = &trace.probe };
 	const char *path = NULL;
 	int option, status;
