@@ -36,7 +36,8 @@ static __always_inline struct event_lock_set *lock_set__make(struct lock_task *t
 /*
  * Has the task this rw_semaphore without our knowing?  Taken before locks were followed, or by a
  * program that the kernel skipped.  Of readers owner names the newest alone, also when it has
- * gone: then what is not known is not told.
+ * gone: an earlier one is not noticed, and one that has gone may be thought to have the lock
+ * that another has.  That costs a prediction.
  */
 static __noinline int lock_set__lacks(struct lock_task *task, __u64 lock)
 {

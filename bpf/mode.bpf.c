@@ -61,9 +61,9 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	__u32 flags, mapped;
 
 	/*
-	 * Before the mode: map__insert() has told of a change by the time that its VMA is in
-	 * i_mmap.  The other way round, the VMA of who maps the file between these two looks
-	 * would be taken for one that was there when the mode changed.
+	 * Before the mode, and again behind it: map__insert() has told of a change by the time
+	 * that its VMA is in i_mmap, so who maps the file between the looks at both is not
+	 * taken for one that was there when the mode changed; nor is who unmaps it first.
 	 */
 	mapped = BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node) ? MODE_MAPPED : 0;
 	flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? MODE_DAX : 0;
@@ -74,6 +74,8 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 		return 0;
 	if (flags == seen->flags && operations == seen->operations)
 		return 0;
+	if (!BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node))
+		mapped = 0;
 	record = record__reserve(sizeof(*record), EVENT_MODE);
 	if (!record)
 		return 0;

@@ -114,6 +114,7 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	locks = trace_reader__fact(analysis->reader, TRACE_KEY_LOCKS);
 	if (!locks || !strcmp(locks, "off"))
 		options->rules = rules_without_locks(options->rules);
+	options->model.no_lock_sets = locks && !strcmp(locks, "sampled");
 	ranks__set_kernel(options->ranks, trace_reader__fact(analysis->reader, TRACE_KEY_KERNEL));
 	analysis->detector = detector__new(options);
 	if (!analysis->detector)
@@ -132,8 +133,9 @@ int analysis__read(struct analysis *analysis, const char *path, struct detector_
 	analysis->facts.scope = trace_reader__fact(analysis->reader, TRACE_KEY_SCOPE);
 	analysis->facts.missing = options->missing;
 	read_perturb(&analysis->facts, analysis->reader);
-	analysis->facts.locks_off = !locks || !strcmp(locks, "off");
-	if (analysis->facts.locks_off)
+	analysis->facts.locks = locks ? locks : "off";
+	analysis->facts.locks_share = number_of(analysis->reader, TRACE_KEY_LOCKS_SHARE) / 1000.0;
+	if (!strcmp(analysis->facts.locks, "off"))
 		analysis->facts.missing &= ~OBSERVED_LOCKS;
 	look_for_problems(analysis);
 	return 0;

@@ -95,9 +95,10 @@ struct trace_options {
 	"  --buffer SIZE    of all CPUs' buffers in bytes, K and M understood\n" \
 	"                   (default: 1/256 of memory, 4M to 64M)\n"		\
 	"  --locks WHICH    off, dax (of filesystems on devices and of address spaces),\n" \
-	"                   all, or sampled (all, for a part of the time)\n" \
+	"                   all (record and check without it), or sampled (monitor:\n" \
+	"                   all, for a part of the time)\n"			\
 	"  --hide FUNCTION  pretend that the kernel does not have it\n"	\
-	"  --events default|all   what to observe; default costs less\n"	\
+	"  --events default|all   what to observe: all, or (monitor) what costs less\n" \
 	"  --user-stacks    from where in its program a task maps a file or stores to it\n"
 #define COMMON_USAGE							\
 	"  -j, --json       one JSON object a line\n"			\

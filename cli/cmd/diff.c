@@ -23,7 +23,7 @@ static const char *doubt_of(const struct analysis *analysis, char *text, size_t 
 		return text;
 	}
 	if (!locks || !strcmp(locks, "off"))
-		return "It was recorded without locks; record --locks all has them.";
+		return "It was recorded with --locks off, and so without them.";
 	if (strcmp(locks, "all")) {
 		snprintf(text, length, "It was recorded with --locks %.16s, which may miss some.", locks);
 		return text;

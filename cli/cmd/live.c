@@ -67,6 +67,7 @@ int live__run(struct live *live, struct session_options *options)
 	live->options.missing = probe__missing(session__probe(session));
 	if (locks_off)
 		live->options.rules = rules_without_locks(live->options.rules);
+	live->options.model.no_lock_sets = options->probe->locks == LOCKS_SAMPLED;
 	live->options.untold = untold;
 	live->options.context = live;
 	live->session = session;
@@ -77,7 +78,7 @@ int live__run(struct live *live, struct session_options *options)
 	live->facts.kernel = live->system.release;
 	live->facts.missing = live->options.missing;
 	live->facts.scope = options->probe->scope;
-	live->facts.locks_off = locks_off;
+	live->facts.locks = locks_name(options->probe->locks);
 	if (locks_off)
 		live->facts.missing &= ~OBSERVED_LOCKS;
 	ranks__set_kernel(live->options.ranks, live->system.release);
@@ -94,6 +95,7 @@ int live__run(struct live *live, struct session_options *options)
 	}
 	if (probe__unseen_module(session__probe(session), text, sizeof(text)))
 		add_problem(live, text);
+	live->facts.locks_share = session__locks_share(session);
 	session__close(session);
 	live->session = NULL;
 	return status;

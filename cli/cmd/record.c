@@ -138,6 +138,8 @@ static int record(const struct session_options *given, const char *path)
 	lost = session__lost(session);
 	command_status = session__command_status(session);
 	perturb_facts(writer, session__probe(session));
+	if (options.probe->locks == LOCKS_SAMPLED)
+		number_fact(writer, TRACE_KEY_LOCKS_SHARE, 1000 * session__locks_share(session) + 0.5);
 	module_came = probe__unseen_module(session__probe(session), unseen, sizeof(unseen));
 	session__close(session);
 	number_fact(writer, TRACE_KEY_STATUS, command_status);

@@ -72,6 +72,11 @@ int session__open(struct session **result, const struct session_options *options
 	return 0;
 }
 
+double session__locks_share(const struct session *session)
+{
+	return probe__locks_share(session->probe, now());
+}
+
 const struct probe *session__probe(const struct session *session)
 {
 	return session->probe;

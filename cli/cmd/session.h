@@ -36,6 +36,9 @@ int session__open(struct session **session, const struct session_options *option
 
 const struct probe *session__probe(const struct session *session);
 
+/* Of the time so far, in which locks were followed; 0: not at all. */
+double session__locks_share(const struct session *session);
+
 /*
  * Trace until the command has ended, the time is over, or SIGINT or SIGTERM
  * came; then detach, and read what is left.  Returns 0, or an exit status after

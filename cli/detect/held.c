@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What the tasks of a finding held where they did it, and whether that kept one of them
+ * What the tasks of a finding held where they did it, and whether that keeps one of them
  * out: EVENT_LOCK_SET tells it of the places of enum lock_place.
  */
 #include <string.h>
@@ -33,13 +33,19 @@ static enum lock_place place_of(const struct model_event *event)
 	}
 }
 
-/* The id of what the task held there; 0: not known. */
-static __u32 locks_at(const struct detector *detector, const struct model_task *task,
-		      const struct finding *finding, const struct model_event *event,
-		      enum lock_place place)
+/* The id of what the task held at what the event shows; 0: not known. */
+static __u32 locks_at(const struct detector *detector, const struct finding *finding,
+		      const struct model_event *event, enum lock_place place)
 {
-	/* Told when mmap_region() ends; until then what there is belongs to an earlier one. */
-	if (place == LOCK_PLACE_MAP && task->places[place].event < event->number)
+	const struct model_task *task = model__task(detector->model, event->tid);
+	__u64 after;
+
+	if (!task)
+		return 0;
+	after = task->places[place].after;
+	/* Of others each visit is told, just before its event or behind it. */
+	if (place != LOCK_PLACE_FAULT && place != LOCK_PLACE_RW && after != event->number &&
+	    after != event->task_previous)
 		return 0;
 	return model__locks_at(detector->model, task, place, &finding->key.inode);
 }
@@ -53,51 +59,48 @@ static enum lock_place place_of_role(const char *role)
 		return LOCK_PLACE_MAP;
 	if (!strcmp(role, "fileattr"))
 		return LOCK_PLACE_FLIP;
+	if (!strcmp(role, "writepages"))
+		return LOCK_PLACE_WRITEPAGES;
 	return 0;
 }
 
-/* Of what the actor did last that is known; wanted: there alone, 0: anywhere. */
+/* Of the actor's newest event of its part, or else it is not known. */
 static __u32 note_actor(const struct detector *detector, const struct finding *finding,
-			struct finding_actor *actor, enum lock_place wanted)
+			struct finding_actor *actor)
 {
-	const struct model_task *task = model__task(detector->model, actor->tid);
+	enum lock_place wanted = place_of_role(actor->role), place = 0;
+	const struct model_event *event = NULL;
 	const struct model_locks *locks;
-	const struct model_event *event;
-	enum lock_place place;
 	unsigned int i = finding->event_count, k;
 
-	while (task && i--) {
+	while (i-- && (!place || (wanted && place != wanted))) {
 		event = &finding->events[i];
 		place = event->tid == actor->tid ? place_of(event) : 0;
-		if (!place || (wanted && place != wanted))
-			continue;
-		locks = model__locks(detector->model,
-				     locks_at(detector, task, finding, event, place));
-		if (!locks)
-			continue;
-		actor->held_at = place;
-		actor->held_count = locks->count;
-		for (k = 0; k < locks->count; k++) {
-			actor->held[k].class = locks->held[k].class;
-			actor->held[k].mode = locks->held[k].mode;
-		}
-		return locks->id;
 	}
-	return 0;
+	if (!place || (wanted && place != wanted))
+		return 0;
+	locks = model__locks(detector->model, locks_at(detector, finding, event, place));
+	if (!locks)
+		return 0;
+	actor->held_at = place;
+	actor->held_count = locks->count;
+	for (k = 0; k < locks->count; k++) {
+		actor->held[k].class = locks->held[k].class;
+		actor->held[k].mode = locks->held[k].mode;
+	}
+	return locks->id;
 }
 
 void held__note(const struct detector *detector, struct finding *finding)
 {
 	__u32 ids[FINDING_MAX_ACTORS] = {};
-	enum lock_place wanted;
 	unsigned int i;
 
-	for (i = 0; i < finding->actor_count; i++) {
-		wanted = place_of_role(finding->actors[i].role);
-		ids[i] = note_actor(detector, finding, &finding->actors[i], wanted);
-		if (!ids[i] && wanted)
-			ids[i] = note_actor(detector, finding, &finding->actors[i], 0);
-	}
+	/* What is predicted says itself which locks it compares, and of which moments. */
+	if (*finding->schedule)
+		return;
+	for (i = 0; i < finding->actor_count; i++)
+		ids[i] = note_actor(detector, finding, &finding->actors[i]);
 	if (finding->actor_count < 2 || !ids[0] || !ids[1])
 		return;
 	if (model__nothing_excludes(detector->model, ids[0], ids[1])) {

@@ -127,7 +127,7 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	enum lock_place place = record->place;
 	__u32 i;
 
-	if (!inode || !place || place >= LOCK_PLACE_COUNT)
+	if (!inode || !place || place >= LOCK_PLACE_COUNT || model->no_lock_sets)
 		return;
 	/* Of more, those that are not told may be what keeps others out. */
 	if (record->count <= LOCK_SET_MAX)
@@ -135,7 +135,7 @@ void locks__told(struct model *model, struct model_task *task, const struct even
 	task->places[place].inode = record->inode;
 	task->places[place].epoch = model->epoch;
 	task->places[place].stamp = model->records;
-	task->places[place].event = model->newest_event;
+	task->places[place].after = task->last_event;
 	task->places[place].id = locks ? locks->id : 0;
 	if (place == LOCK_PLACE_MAP) {
 		inode->mmap.locks = task->places[place].id;

@@ -37,6 +37,7 @@ struct model *model__new(const struct model_options *options,
 	model->max_lock_sets = options->max_lock_sets ? options->max_lock_sets :
 							DEFAULT_MAX_LOCK_SETS;
 	model->no_flush = options->no_flush;
+	model->no_lock_sets = options->no_lock_sets;
 	pool__init(&model->entry_pool, sizeof(struct model_entry),
 		   options->max_entries ? options->max_entries : DEFAULT_MAX_ENTRIES);
 	pool__init(&model->mapping_pool, sizeof(struct model_mapping),

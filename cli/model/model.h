@@ -230,6 +230,7 @@ struct model_wait {
 struct model_task {
 	__u32 tid, tgid;
 	char comm[EVENT_COMM_LENGTH];		/* "?" until announced */
+	__u64 last_event;			/* its newest; 0: none */
 	__u64 epoch;
 	bool certain;				/* operations[] is all it is inside of */
 	unsigned int depth;
@@ -245,7 +246,7 @@ struct model_task {
 	struct {				/* what it held when it came there last */
 		struct inode_id inode;
 		__u64 epoch, stamp;
-		__u64 event;			/* the newest then */
+		__u64 after;			/* the task's newest event then */
 		__u32 id;			/* 0: not known */
 		__u16 takings[LOCK_SET_MAX];	/* of each lock */
 	} places[LOCK_PLACE_COUNT];
@@ -268,6 +269,7 @@ struct model_task {
 struct model_event {
 	__u64 number;				/* counts from 1 */
 	__u64 previous;				/* of the same inode; 0: none */
+	__u64 task_previous;			/* of the same task; 0: none */
 	__u64 time;
 	struct inode_id inode;
 	__u32 tid;
@@ -360,6 +362,7 @@ struct model_options {
 	size_t max_lock_sets;	/* sets of locks that something still refers to; 0: the default */
 	size_t history;		/* events kept, a power of two; 0: the default */
 	bool no_flush;		/* the stream has no EVENT_FLUSH: a cleared tag is believed */
+	bool no_lock_sets;	/* EVENT_LOCK_SETs may be missing unsaid, so none is believed */
 };
 
 /* What the model could not follow; all 0 in a good run.  They stay at their maximum. */

@@ -60,7 +60,8 @@ struct model {
 	struct model_superblock *superblocks;
 	struct model_inode *inodes, *oldest_inode;
 	size_t max_inodes;
-	bool no_flush;
+	bool no_flush, no_lock_sets;
+	struct model_task *current;	/* of the record that is being taken in; NULL: of none */
 	struct model_entry *entries;
 	/* The newest answer of a look among them: a page's records come in groups. */
 	struct {

@@ -19,6 +19,10 @@ static struct model_event *remember(struct model *model, const struct event_head
 	event->type = header->type;
 	event->stack = -1;
 	event->user_stack = -1;
+	if (model->current) {
+		event->task_previous = model->current->last_event;
+		model->current->last_event = number;
+	}
 	if (inode) {
 		event->inode = inode->id;
 		event->previous = inode->last_event;
@@ -441,6 +445,7 @@ void model__record(struct model *model, const struct event_header *header)
 
 	if (!model->records++)
 		model->begun = header->time;
+	model->current = NULL;
 	if (model->gap_until && header->time > model->gap_until)
 		leave_gap(model);
 	/* Of older traces the time of a gap is when it was told. */
@@ -473,7 +478,7 @@ void model__record(struct model *model, const struct event_header *header)
 			model->listener.lock(model->context, NULL, header);
 		return;
 	}
-	task = model__get_task(model, header);
+	task = model->current = model__get_task(model, header);
 	if (model->waiting)
 		wait__look(model, header->time);
 	if (!task)

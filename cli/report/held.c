@@ -27,6 +27,12 @@ static const char *class_name(const struct detector *detector, __u32 id)
 	return class ? class->name : "?";
 }
 
+/* A lock may have been left out of what a task held. */
+static bool may_lack(const struct detector *detector)
+{
+	return order_loss__sum(order_stream__loss(detector__order(detector)));
+}
+
 static void put_actor(FILE *file, const struct detector *detector,
 		      const struct finding_actor *actor)
 {
@@ -50,7 +56,7 @@ static void put_actor(FILE *file, const struct detector *detector,
 
 void report__held(FILE *file, const struct detector *detector, const struct finding *finding)
 {
-	const struct order_loss *loss = order_stream__loss(detector__order(detector));
+	const char *lock = rule_table[finding->rule]->lock;
 	char line[ORDER_NAME_LENGTH + 80];
 	bool known = false;
 	unsigned int i;
@@ -62,22 +68,18 @@ void report__held(FILE *file, const struct detector *detector, const struct find
 	fputs("\n  What they held\n", file);
 	for (i = 0; i < finding->actor_count; i++)
 		put_actor(file, detector, &finding->actors[i]);
-	switch (finding->common) {
-	case FINDING_COMMON_UNKNOWN:
-		break;
-	case FINDING_COMMON_NONE:
-		report__wrap(file, 4, "No lock in common keeps one out while the other is at it.");
-		break;
-	case FINDING_COMMON_LOCK:
+	if (may_lack(detector)) {
+		report__wrap(file, 4, "There may be more: programs that follow locks could not always "
+			     "run.");
+	} else if (finding->common == FINDING_COMMON_LOCK) {
 		snprintf(line, sizeof(line), "In common: %s, which keeps one out while the other has it.",
 			 class_name(detector, finding->common_class));
 		make_printable(line);
 		report__wrap(file, 4, line);
-		break;
+	} else if (finding->common == FINDING_COMMON_NONE && lock && strncmp(lock, "none", 4)) {
+		report__wrap(file, 4, "No lock in common keeps one out while the other is at it (the "
+			     "entry's own lock is not told of).");
 	}
-	if (loss->missed)
-		report__wrap(file, 4, "There may be more: programs that follow locks could not always "
-			     "run.");
 }
 
 void report__held_json(struct json *json, const struct detector *detector,
@@ -101,6 +103,8 @@ void report__held_json(struct json *json, const struct detector *detector,
 void report__common_json(struct json *json, const struct detector *detector,
 			 const struct finding *finding)
 {
+	if (may_lack(detector))
+		return;
 	if (finding->common == FINDING_COMMON_NONE)
 		json__string(json, "common_lock", NULL);
 	else if (finding->common == FINDING_COMMON_LOCK)

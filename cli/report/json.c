@@ -207,7 +207,7 @@ static void json_verdict(FILE *file, const struct detector *detector,
 	json__unsigned(&json, "records", model__records(detector__model(detector)));
 	json__unsigned(&json, "lost", loss->records);
 	json__unsigned(&json, "capacity", loss->capacity);
-	json__bool(&json, "predicts", !facts->locks_off);
+	json__string(&json, "locks", facts->locks);
 	if (order_stream__seen(detector__order(detector)))
 		json__unsigned(&json, "locks_lost", order_loss__sum(order_stream__loss(
 			       detector__order(detector))));

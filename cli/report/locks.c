@@ -246,7 +246,7 @@ void report__locks(FILE *file, const struct detector *detector)
 	unsigned int number = 0;
 
 	if (!order_stream__seen(stream)) {
-		fputs("No locks were traced (record --locks all does).\n", file);
+		fputs("No locks were traced (--locks off).\n", file);
 		return;
 	}
 	for (cycle = order_graph__cycles(graph); cycle; cycle = cycle->next) {

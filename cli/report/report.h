@@ -17,7 +17,8 @@ struct report_facts {
 	const char *scope;		/* what alone was followed, or NULL: everything */
 	const char *problem;		/* why the stream is not whole, or NULL */
 	__u64 missing;			/* OBSERVED_BIT()s not in the stream */
-	bool locks_off;			/* nobody asked for locks: without them nothing is predicted */
+	const char *locks;		/* as --locks has them: "off", "dax", "all", "sampled" */
+	double locks_share;		/* of the time, in which they were followed; 0: not known */
 	size_t known;			/* findings that a baseline has */
 	const char *perturb;		/* what --perturb was given, or NULL: no delays */
 	__u64 delays, refused;		/* that were made, and not, for their share of the time */

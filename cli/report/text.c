@@ -278,9 +278,7 @@ static void text_finding(FILE *file, const struct detector *detector,
 	if (finding__is_about_locks(finding))
 		report__lock_finding(file, detector, finding);
 	print_interleaving(file, finding);
-	/* What is predicted has it in how it happens. */
-	if (!*finding->schedule)
-		report__held(file, detector, finding);
+	report__held(file, detector, finding);
 	print_stack(file, detector, finding);
 	print_user_stacks(file, detector, finding);
 	fputs("\n  What it means\n", file);
@@ -386,6 +384,31 @@ void report__lock_loss(FILE *file, int indent, const struct detector *detector)
 	report__wrap(file, indent, line);
 }
 
+/* What rests on locks, and is weaker than it could be. */
+static void print_locks(FILE *file, const struct detector *detector,
+			const struct report_facts *facts)
+{
+	char line[256], share[32] = "";
+	bool concerned = false;
+	int i;
+
+	for (i = 0; i < RULE_COUNT; i++)
+		concerned = concerned || (detector__selected(detector, i) &&
+					  (1U << i & (RULES_PREDICTED | RULES_OF_LOCKS)));
+	if (!concerned)
+		return;
+	if (!strcmp(facts->locks, "off"))
+		report__wrap(file, 2, "Of races only DX01 is predicted, and orders of locks are unknown: it "
+			     "was traced with --locks off.");
+	if (strcmp(facts->locks, "sampled"))
+		return;
+	if (facts->locks_share > 0)
+		snprintf(share, sizeof(share), " (%.0f %% of it)", 100 * facts->locks_share);
+	snprintf(line, sizeof(line), "Locks were followed for a part of the time%s: an order that came only "
+		 "in between is missing, and of races only DX01 is predicted.", share);
+	report__wrap(file, 2, line);
+}
+
 /* Why the verdict is no better than it is. */
 static void print_doubts(FILE *file, const struct detector *detector,
 			 const struct report_facts *facts)
@@ -429,9 +452,7 @@ static void print_doubts(FILE *file, const struct detector *detector,
 				(unsigned long long)detector__coverage(detector, i)->unknown);
 	}
 	print_unopened(file, detector);
-	if (facts->locks_off)
-		report__wrap(file, 2, "Nothing is predicted, and orders of locks are unknown: locks were not "
-			     "followed (see --locks).");
+	print_locks(file, detector, facts);
 }
 
 static void text_verdict(FILE *file, const struct detector *detector,

@@ -36,6 +36,7 @@ struct trace_reader;
 #define TRACE_KEY_DELAYS	"perturb.delays"	/* how many were made, decimal, at the end */
 #define TRACE_KEY_REFUSED	"perturb.refused"	/* how many not, for their share of the time */
 #define TRACE_KEY_DELAYED	"perturb.time"	/* what they have taken, ns */
+#define TRACE_KEY_LOCKS_SHARE	"locks.share"	/* of sampled: thousandths of the time, decimal */
 #define TRACE_KEY_LOCKS		"locks"		/* "off", "dax", "all", "sampled"; none: off */
 
 /*

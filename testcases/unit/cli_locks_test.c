@@ -288,7 +288,7 @@ static void test_diff_not_whole(void **state)
 	(void)state;
 	outcome = run("diff", whole, trace_of("off.dxt", right, &off), NULL);
 	assert_int_equal(outcome->status, INCONCLUSIVE);
-	assert_contains(outcome->out, "without locks");
+	assert_contains(outcome->out, "with --locks off");
 	assert_contains(outcome->out, "\ninconclusive\n");
 	outcome = run("diff", trace_of("lost.dxt", right, &lost), whole, NULL);
 	assert_int_equal(outcome->status, INCONCLUSIVE);
