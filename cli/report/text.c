@@ -148,6 +148,20 @@ static bool is_tracing_frame(const char *name)
 	return !strncmp(name, "bpf_", 4) || !strncmp(name, "__bpf_", 6);
 }
 
+/* What traces a function stands before it in the stack, and may have no name. */
+static unsigned int first_frame(const struct model *model, const __u64 *address, unsigned int depth)
+{
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; i < depth; i++) {
+		name = model__symbol(model, address[i]);
+		if (name && !is_tracing_frame(name))
+			return i;
+	}
+	return 0;
+}
+
 /* The stack of the innermost operation around the moment that has one. */
 static void print_stack(FILE *file, const struct detector *detector, const struct finding *finding)
 {
@@ -172,7 +186,7 @@ static void print_stack(FILE *file, const struct detector *detector, const struc
 	if (!depth)
 		return;
 	fprintf(file, "\n  Who called %s:\n", operation_name(event->operation));
-	for (i = 0; i < depth && printed < 12; i++) {
+	for (i = first_frame(model, address, depth); i < depth && printed < 12; i++) {
 		name = model__symbol(model, address[i]);
 		if (name && is_tracing_frame(name))
 			continue;
