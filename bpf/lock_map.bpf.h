@@ -20,9 +20,7 @@ static __noinline int lock__tell_map(struct lock_task *task, struct inode *inode
 		return 0;
 	mapping = task->mapping;
 	task->mapping = 0;
-	/* As in lock__tell_set(). */
-	if (lock_set__lacks(task, (__u64)&inode->i_rwsem) ||
-	    lock_set__lacks(task, (__u64)&inode->i_mapping->invalidate_lock))
+	if (!lock_set__is_whole(task, inode))
 		mapping = 0;
 	record = lock_set__make(task, inode, LOCK_PLACE_MAP);
 	if (!record)

@@ -58,9 +58,16 @@ static __noinline int lock_set__lacks(struct lock_task *task, __u64 lock)
 }
 
 /*
- * 0: there is no room, or it is not the whole: one of the two locks that keep others out of an
- * inode's pages is not known of.  A conflict is predicted from what is not held.
+ * Is it known of the two locks that keep others out of an inode's pages whether the task has
+ * them?  A conflict is predicted from what is not held.
  */
+static __always_inline bool lock_set__is_whole(struct lock_task *task, struct inode *inode)
+{
+	return !lock_set__lacks(task, (__u64)&inode->i_rwsem) &&
+	       !lock_set__lacks(task, (__u64)&inode->i_mapping->invalidate_lock);
+}
+
+/* 0: there is no room, or it is not the whole. */
 static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode, __u32 place)
 {
 	struct event_lock_set *record;
@@ -68,8 +75,7 @@ static __noinline int lock__tell_set(struct lock_task *task, struct inode *inode
 
 	if (!task)
 		return 0;
-	whole = !lock_set__lacks(task, (__u64)&inode->i_rwsem) &&
-		!lock_set__lacks(task, (__u64)&inode->i_mapping->invalidate_lock);
+	whole = lock_set__is_whole(task, inode);
 	record = lock_set__make(task, inode, place);
 	if (!record)
 		return 0;

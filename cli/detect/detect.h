@@ -77,10 +77,7 @@ struct finding_actor {
 	const char *role;		/* what it did: "write fault", "invalidate", … */
 	enum lock_place held_at;	/* where it was; 0: not known what it held */
 	unsigned int held_count;
-	struct {
-		__u32 class;		/* see detector__class() */
-		__u8 mode;		/* enum lock_mode */
-	} held[LOCK_SET_MAX];
+	struct event_lock_held held[LOCK_SET_MAX];	/* class: see detector__class() */
 };
 
 /* Whether something that the first two actors held keeps one of them out */
@@ -190,6 +187,10 @@ size_t detector__finding_count(const struct detector *detector);
 
 /* A lock's class, as finding_actor.held names it; NULL: the stream has not told of it. */
 const struct order_class *detector__class(const struct detector *detector, __u32 id);
+
+/* "inode.i_rwsem, mm_struct.mmap_lock (shared)", or "" of none */
+void detector__name_held(const struct detector *detector, const struct event_lock_held *held,
+			 __u32 count, char *text, size_t length);
 
 const struct coverage *detector__coverage(const struct detector *detector, enum rule_index rule);
 

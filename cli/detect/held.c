@@ -3,6 +3,7 @@
  * What the tasks of a finding held where they did it, and whether that keeps one of them
  * out: EVENT_LOCK_SET tells it of the places of enum lock_place.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "detect/private.h"
@@ -71,7 +72,7 @@ static __u32 note_actor(const struct detector *detector, const struct finding *f
 	enum lock_place wanted = place_of_role(actor->role), place = 0;
 	const struct model_event *event = NULL;
 	const struct model_locks *locks;
-	unsigned int i = finding->event_count, k;
+	unsigned int i = finding->event_count;
 
 	while (i-- && (!place || (wanted && place != wanted))) {
 		event = &finding->events[i];
@@ -84,10 +85,7 @@ static __u32 note_actor(const struct detector *detector, const struct finding *f
 		return 0;
 	actor->held_at = place;
 	actor->held_count = locks->count;
-	for (k = 0; k < locks->count; k++) {
-		actor->held[k].class = locks->held[k].class;
-		actor->held[k].mode = locks->held[k].mode;
-	}
+	memcpy(actor->held, locks->held, sizeof(actor->held));
 	return locks->id;
 }
 
@@ -110,4 +108,20 @@ void held__note(const struct detector *detector, struct finding *finding)
 	finding->common_class = model__common_class(detector->model, ids[0], ids[1]);
 	if (finding->common_class)
 		finding->common = FINDING_COMMON_LOCK;
+}
+
+void detector__name_held(const struct detector *detector, const struct event_lock_held *held,
+			 __u32 count, char *text, size_t length)
+{
+	const struct order_class *class;
+	size_t used = 0;
+	__u32 i;
+
+	*text = '\0';
+	for (i = 0; i < count && used < length; i++) {
+		class = detector__class(detector, held[i].class);
+		used += snprintf(text + used, length - used, "%s%s%s", used ? ", " : "",
+				 class ? class->name : "?",
+				 held[i].mode == LOCK_MODE_WRITE ? "" : " (shared)");
+	}
 }

@@ -26,21 +26,15 @@
 
 #include "detect/predict.h"
 
-/* "inode.i_rwsem (W), mm_struct.mmap_lock (R)", or "no lock" */
+/* Or "no lock" */
 static void name_locks(const struct detector *detector, __u32 id, char *text, size_t length)
 {
 	const struct model_locks *locks = model__locks(detector->model, id);
-	const struct order_class *class;
-	size_t used = 0;
-	__u32 i;
 
-	snprintf(text, length, "no lock");
-	for (i = 0; locks && i < locks->count && used < length; i++) {
-		class = order_stream__class(detector->order, locks->held[i].class);
-		used += snprintf(text + used, length - used, "%s%s%s", used ? ", " : "",
-				 class ? class->name : "?",
-				 locks->held[i].mode == LOCK_MODE_WRITE ? "" : " (shared)");
-	}
+	if (locks && locks->count)
+		detector__name_held(detector, locks->held, locks->count, text, length);
+	else
+		snprintf(text, length, "no lock");
 }
 
 /* How it was in this run, which orders nothing. */

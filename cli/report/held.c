@@ -36,20 +36,14 @@ static bool may_lack(const struct detector *detector)
 static void put_actor(FILE *file, const struct detector *detector,
 		      const struct finding_actor *actor)
 {
-	char line[LOCK_SET_MAX * (ORDER_NAME_LENGTH + 16) + 128];
-	size_t used;
-	unsigned int i;
+	char names[LOCK_SET_MAX * (ORDER_NAME_LENGTH + 16)], line[sizeof(names) + 128];
 
-	used = snprintf(line, sizeof(line), "%s[%u]", actor->comm, actor->tid);
-	if (!actor->held_at)
-		used += snprintf(line + used, sizeof(line) - used, ": not known");
+	detector__name_held(detector, actor->held, actor->held_count, names, sizeof(names));
+	if (actor->held_at)
+		snprintf(line, sizeof(line), "%s[%u], %s: %s", actor->comm, actor->tid,
+			 places[actor->held_at].words, actor->held_count ? names : "nothing");
 	else
-		used += snprintf(line + used, sizeof(line) - used, ", %s: %s",
-				 places[actor->held_at].words, actor->held_count ? "" : "nothing");
-	for (i = 0; i < actor->held_count && used < sizeof(line); i++)
-		used += snprintf(line + used, sizeof(line) - used, "%s%s%s", i ? ", " : "",
-				 class_name(detector, actor->held[i].class),
-				 actor->held[i].mode == LOCK_MODE_WRITE ? "" : " (shared)");
+		snprintf(line, sizeof(line), "%s[%u]: not known", actor->comm, actor->tid);
 	make_printable(line);
 	report__wrap(file, 4, line);
 }
