@@ -23,7 +23,8 @@
  * began before the write ended, or is answered as if there had been none, installs
  * the hole afterwards.  The entry's lock
  * excludes all three, as does invalidate_inode_pages2_range()'s last step.
- * Only writes of all that was asked for are judged.  History: e3fce68cdbed to cd656375f940.
+ * Only writes of all that was asked for are judged, and none after which the page cache was
+ * truncated.  History: e3fce68cdbed to cd656375f940.
  *
  * DX10 range-op-dropped-write: collapse or insert moves blocks, and removed the
  * dirty entry of one of them: it must be flushed first, with faults excluded
@@ -68,6 +69,18 @@ static void mark_faults(struct model_operation *freeing, __u32 flag)
 			operation->notes.flags |= flag;
 }
 
+/*
+ * The blocks that the newest write gave may go away, in whatever operation: what is not
+ * observed (FICLONERANGE, FIDEDUPERANGE, exchanges of ranges) gives a file holes, too, and
+ * all of them take the page cache away first (xfs_flush_unmap_range()), with writes
+ * and faults locked out until they are done.
+ */
+static void forget_written(struct model_operation *truncation)
+{
+	truncation->inode->written.tid = 0;
+	mark_faults(truncation, NOTE_FREED);
+}
+
 static void operation_begun(struct detector *detector, struct model_operation *operation)
 {
 	struct model_operation *other;
@@ -80,6 +93,8 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 				operation->notes.flags |= NOTE_FREED;
 		return;
 	}
+	if (operation->operation == OPERATION_TRUNCATE)
+		forget_written(operation);
 	if (!frees_blocks(operation))
 		return;
 	operation->inode->written.tid = 0;

@@ -62,9 +62,32 @@ static enum in_hand in_writeback(const struct sync *sync, const struct model_ent
 	return in_hand;
 }
 
-/* What became of the page between its dirtying and the sync's return, for the fingerprint. */
-static const char *describe_neglect(const struct model_entry *entry)
+/*
+ * The pfn that was flushed for the page meanwhile, not being the one that it is mapped by; 0: none.
+ * The kernel's entry is then that of a block which the page had before: a write(2) that copied on
+ * write left it there (CVE-2023-53306).
+ */
+static __u64 flushed_instead(const struct detector *detector, const struct sync *sync,
+			     const struct model_entry *entry)
 {
+	__u64 last = entry->key.index + (1ULL << entry->order) - 1;
+	const struct model_event *event;
+	__u64 number;
+
+	for (number = entry->key.inode->last_event;
+	     (event = model__event(detector->model, number)) && event->time >= sync->begun;
+	     number = event->previous)
+		if (event->type == EVENT_WRITEBACK_ONE && event->argument[1] &&
+		    event->first <= last && event->last >= entry->key.index)
+			return event->argument[1];
+	return 0;
+}
+
+/* What became of the page between its dirtying and the sync's return, for the fingerprint. */
+static const char *describe_neglect(const struct model_entry *entry, __u64 instead)
+{
+	if (instead)
+		return "other frames flushed";
 	if (entry->flushed_at)
 		return "flushed before";
 	return "never flushed";
@@ -74,9 +97,10 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 			  const struct model_entry *entry)
 {
 	struct model_inode *inode = entry->key.inode;
-	char signature[128];
+	char signature[128], but[96] = "";
 	struct finding *finding;
 	enum in_hand in_hand;
+	__u64 instead;
 
 	if (!model__known(detector->model, entry) || entry->state != ENTRY_MODIFIED ||
 	    entry->dirtied_at >= sync->begun || entry->key.index > sync->last ||
@@ -92,17 +116,21 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 		detector->coverage[RULE_SYNC_MISSED_DIRTY].unknown++;
 		return;
 	}
+	instead = flushed_instead(detector, sync, entry);
+	if (instead)
+		snprintf(but, sizeof(but), ": pfn 0x%llx was flushed in its stead",
+			 (unsigned long long)instead);
 	snprintf(signature, sizeof(signature), "dirtied by fault|missed by %s|%s page|%s", sync->name,
-		 entry->order ? "huge" : "small", describe_neglect(entry));
+		 entry->order ? "huge" : "small", describe_neglect(entry, instead));
 	finding = finding__begin(detector, RULE_SYNC_MISSED_DIRTY, inode, entry->key.index,
 				 1ULL << entry->order, sync->ended, signature);
 	if (!finding)
 		return;
 	snprintf(finding->summary, sizeof(finding->summary),
 		 "%s by %s[%u] returned success, but page %llu (pfn 0x%llx), dirtied by %s[%u] before it "
-		 "began, was not flushed", sync->name, sync->task->comm, sync->task->tid,
+		 "began, was not flushed%s", sync->name, sync->task->comm, sync->task->tid,
 		 (unsigned long long)entry->key.index, (unsigned long long)entry->pfn,
-		 comm_of(detector, entry->dirtied_by), entry->dirtied_by);
+		 comm_of(detector, entry->dirtied_by), entry->dirtied_by, but);
 	finding__actor(finding, detector, entry->dirtied_by, "write fault");
 	if (sync->task->tid != entry->dirtied_by)
 		finding__actor(finding, detector, sync->task->tid, sync->name);

@@ -436,6 +436,17 @@ __u64 model__flushed(const struct model_task *task, const struct model_entry *en
 	return flush_covers(&task->flushed, entry) ? task->flushed.header.time : 0;
 }
 
+__u64 entry__flushed_instead(struct model *model, const struct model_task *task,
+			     struct model_inode *inode, __u64 index)
+{
+	const struct model_entry *entry = model__entry(model, inode, index);
+
+	if (!entry || !entry->pfn || entry->epoch != model->epoch || !task->flushed.pages ||
+	    flush_covers(&task->flushed, entry))
+		return 0;
+	return task->flushed.pfn;
+}
+
 static void clean_one(struct model *model, struct model_entry *entry, const void *context)
 {
 	const struct cleaning *cleaning = context;

@@ -276,6 +276,7 @@ struct model_event {
 	__u16 type;				/* enum event_type */
 	__u16 operation;			/* enum operation, for ENTER and EXIT */
 	__u64 first, last;
+	/* As of the record; of EVENT_WRITEBACK_ONE the second is the pfn flushed instead, 0: none */
 	__u64 argument[2];
 	__s64 result;
 	__u32 flags;				/* ENTRY_* */

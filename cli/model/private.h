@@ -136,6 +136,12 @@ void entry__sync_dirtied(struct model *model, struct model_task *task, struct mo
 			 const struct event_entry *record, __u64 event);
 void entry__deleted(struct model *model, struct model_task *task, struct model_inode *inode,
 		    const struct event_entry *record);
+/*
+ * The pfn that the task has flushed for the entry of page index, if those frames are not the
+ * entry's; 0 if they are, or if it is not known.
+ */
+__u64 entry__flushed_instead(struct model *model, const struct model_task *task,
+			     struct model_inode *inode, __u64 index);
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
 			 const struct event_range *record);
 /* The task's newest flush, if no tag was cleared after it. */

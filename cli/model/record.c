@@ -195,6 +195,7 @@ static void take_range(struct model *model, struct model_task *task, const struc
 	event->argument[0] = record->pfn;
 	switch (record->header.type) {
 	case EVENT_WRITEBACK_ONE:
+		event->argument[1] = entry__flushed_instead(model, task, inode, record->first);
 		if (model->listener.written_back)
 			model->listener.written_back(model->context, task, inode, record);
 		entry__written_back(model, task, inode, record);

@@ -177,7 +177,11 @@ const char *report__describe(const struct model_event *event, char *text, size_t
 			 operation_name(event->operation), range);
 		break;
 	case EVENT_WRITEBACK_ONE:
-		snprintf(text, length, "flushed, tag cleared, %s", range);
+		if (event->argument[1])
+			snprintf(text, length, "flushed OTHER FRAMES (pfn 0x%llx), tag cleared, %s",
+				 (unsigned long long)event->argument[1], range);
+		else
+			snprintf(text, length, "flushed, tag cleared, %s", range);
 		break;
 	default:
 		snprintf(text, length, "event %u", event->type);

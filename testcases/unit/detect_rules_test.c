@@ -833,6 +833,46 @@ static void test_right_writes_are_silent(void **state)
 	assert_silent(scene);
 }
 
+static void read_of_hole(struct scene *scene, __u64 index)
+{
+	story__fault_begins(&scene->mapper, &scene->file, index, 0);
+	story__iomap(&scene->mapper, &scene->file, index, PAGE, IOMAP_TYPE_HOLE, 0);
+	story__insert(&scene->mapper, &scene->file, index, 0, ENTRY_ZERO);
+	story__fault_ends(&scene->mapper, &scene->file);
+}
+
+/*
+ * As FICLONERANGE of a hole does it, over pages that were written to before, whether a fault
+ * comes after it or waits meanwhile: the hole is the truth.
+ */
+static void test_remapped_range_is_silent(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_allocating_write(scene, 4, 2);
+	story__write_ends(&scene->writer, &scene->file, 2);
+	story__fault_begins(&scene->mapper, &scene->file, 5, 0);
+	story__unmap(&scene->writer, &scene->file, 4, 5);
+	story__truncate_begins(&scene->writer, &scene->file, 4, 5);
+	story__ends(&scene->writer, &scene->file, OPERATION_TRUNCATE);
+	story__iomap(&scene->mapper, &scene->file, 5, PAGE, IOMAP_TYPE_HOLE, 0);
+	story__insert(&scene->mapper, &scene->file, 5, 0, ENTRY_ZERO);
+	story__fault_ends(&scene->mapper, &scene->file);
+	read_of_hole(scene, 4);
+	assert_silent(scene);
+}
+
+/* Without it, the fault is wrong. */
+static void test_hole_after_write(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_allocating_write(scene, 4, 2);
+	story__write_ends(&scene->writer, &scene->file, 2);
+	read_of_hole(scene, 4);
+	the_one(scene, RULE_STALE_MAPPING);
+}
+
 /* A huge hole that a failing fault of a page may have broken up. */
 static void test_doubtful_huge_hole_is_silent(void **state)
 {
@@ -1306,6 +1346,8 @@ int main(void)
 		SCENE_TEST(test_unmapped_hole_is_silent),
 		SCENE_TEST(test_stale_answer_is_installed_after_write),
 		SCENE_TEST(test_right_writes_are_silent),
+		SCENE_TEST(test_remapped_range_is_silent),
+		SCENE_TEST(test_hole_after_write),
 		SCENE_TEST(test_doubtful_huge_hole_is_silent),
 		SCENE_TEST(test_private_copies_beside_freeing_are_silent),
 		SCENE_TEST(test_private_copies_beside_writes_are_silent),

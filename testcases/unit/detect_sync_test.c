@@ -130,10 +130,11 @@ static void test_dirtied_again(void **state)
 	findings(scene, 1);
 }
 
-/* The tag goes, the flush was of another page's frames. */
+/* The tag goes, the flush was of another page's frames: as CVE-2023-53306, it is told. */
 static void test_flush_of_other_frames(void **state)
 {
 	struct scene *scene = *state;
+	const struct finding *finding;
 
 	story__fault_write(&scene->mapper, &scene->file, 4);
 	story__fsync_begins(&scene->writer, &scene->file);
@@ -141,7 +142,17 @@ static void test_flush_of_other_frames(void **state)
 	story__flush(&scene->writer, &scene->file, 5, 1);
 	story__tag_cleared(&scene->writer, &scene->file, 4, 4);
 	story__fsync_ends(&scene->writer, &scene->file, 0);
-	findings(scene, 1);
+	finding = findings(scene, 1);
+	assert_string_equal(finding->summary,
+		"fsync by writer[101] returned success, but page 4 (pfn 0x10d004), dirtied by mapper[100] "
+		"before it began, was not flushed: pfn 0x10d005 was flushed in its stead");
+	assert_int_equal(finding->events[finding->moment - 1].type, EVENT_WRITEBACK_ONE);
+	assert_int_equal(finding->events[finding->moment - 1].argument[1], 0x10d005);
+	/* What another sync then misses, it has not flushed elsewhere. */
+	story__fsync_begins(&scene->writer, &scene->file);
+	story__fsync_ends(&scene->writer, &scene->file, 0);
+	finding = findings(scene, 2)->next;
+	assert_null(strstr(finding->summary, "stead"));
 }
 
 static void test_largest_index_there_is(void **state)
