@@ -110,9 +110,11 @@ make_filesystem() {
 		# DAX and reflink exclude each other before 6.0; 64-bit extent
 		# counts came with 5.19.
 		mkfs.xfs -q -f -m reflink=0 -i nrext64=0 "$device" ;;
+	xfs-reflink)
+		mkfs.xfs -q -f -m reflink=1 -i nrext64=0 "$device" ;;
 	refdax)
 		load_refdax && "$build/fs/mkfs.refdax" -f "$device" >/dev/null ;;
-	esac && mount -t "$type" -o dax=always "$device" "$mount_point"
+	esac && mount -t "${type%-reflink}" -o dax=always "$device" "$mount_point"
 }
 
 # The module for this kernel, and what it stands on.
