@@ -266,6 +266,12 @@ int BPF_PROG(perturb__truncated, struct address_space *mapping)
 	return perturb__at(PERTURB_TRUNCATED, mapping->host);
 }
 
+SEC("fexit/dax_layout_busy_page_range")
+int BPF_PROG(perturb__layout, struct address_space *mapping)
+{
+	return perturb__at(PERTURB_LAYOUT, mapping->host);
+}
+
 /* An inode of which nothing was told is new: nobody can come between. */
 SEC("fentry/inode_set_flags")
 int BPF_PROG(perturb__flip, struct inode *inode, unsigned int flags, unsigned int mask)

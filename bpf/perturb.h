@@ -22,6 +22,7 @@ enum perturb_place {
 	PERTURB_TRUNCATED,	/* they are gone; before its blocks are freed */
 	PERTURB_FLIP,		/* before S_DAX changes */
 	PERTURB_EXCLUDE,	/* before the invalidate_lock is taken exclusively */
+	PERTURB_LAYOUT,		/* pages in use were looked for; before others are, or the range goes */
 	PERTURB_PLACES
 };
 

@@ -24,7 +24,8 @@ const struct perturb_row perturb_table[PERTURB_PLACES] = {
 		.what = "a fault, before it locks its entry and asks for the block",
 		.ways = { WAY(PROBE_FENTRY, "perturb__fault", "dax_iomap_fault", "vm_fault") },
 	} },
-	[PERTURB_INSERT] = { "DX01 DX05 DX08 DX09", {
+	/* Of DX03, since dax_writeback_one() passes over an entry that a fault has locked. */
+	[PERTURB_INSERT] = { "DX01 DX03 DX05 DX08 DX09", {
 		.name = "insert",
 		.what = "->iomap_begin has answered a fault, and nothing is mapped yet",
 		.ways = {
@@ -57,7 +58,7 @@ const struct perturb_row perturb_table[PERTURB_PLACES] = {
 			WAY(PROBE_FENTRY, "perturb__writepages", "tag_pages_for_writeback", "address_space"),
 		},
 	} },
-	[PERTURB_WRITEBACK] = { "DX02 DX07", {
+	[PERTURB_WRITEBACK] = { "DX02 DX03 DX07", {
 		.name = "writeback",
 		.what = "before the entries of a range are flushed",
 		.ways = {
@@ -71,7 +72,7 @@ const struct perturb_row perturb_table[PERTURB_PLACES] = {
 			WAY(PROBE_FENTRY, "perturb__written_back", "dax_writeback_mapping_range", "address_space"),
 		},
 	} },
-	[PERTURB_MKCLEAN] = { "DX02", {
+	[PERTURB_MKCLEAN] = { "DX02 DX03", {
 		.name = "mkclean",
 		.what = "an entry is write-protected, and not flushed yet",
 		.ways = {
@@ -79,7 +80,7 @@ const struct perturb_row perturb_table[PERTURB_PLACES] = {
 			WAY(PROBE_FENTRY, "perturb__wrprotect", "mapping_wrprotect_range", "address_space"),
 		},
 	} },
-	[PERTURB_TRUNCATE] = { "DX01 DX08 DX10", {
+	[PERTURB_TRUNCATE] = { "DX01 DX08 DX10 DX11", {
 		.name = "truncate",
 		.what = "a range is unmapped; before its entries go",
 		.ways = {
@@ -97,6 +98,13 @@ const struct perturb_row perturb_table[PERTURB_PLACES] = {
 		.name = "flip",
 		.what = "before S_DAX changes",
 		.ways = { WAY(PROBE_FENTRY, "perturb__flip", "inode_set_flags", "inode,-,-=") },
+	} },
+	[PERTURB_LAYOUT] = { "DX11", {
+		.name = "layout",
+		.what = "pages in use were looked for; before others are, or the range goes",
+		.ways = {
+			WAY(PROBE_FENTRY, "perturb__layout", "dax_layout_busy_page_range", "address_space"),
+		},
 	} },
 	[PERTURB_EXCLUDE] = { "DX01 DX06 DX08 DX10", {
 		.name = "exclude",

@@ -38,8 +38,8 @@ static void test_what_it_does_not_take(void **state)
 	}
 	/* Rules that there are, but whose windows have no place. */
 	assert_refused(run("check", "--perturb", "DX13", "--", "true", NULL), USAGE, "'DX13'",
-		       "DX01, DX02, DX04, DX05, DX06, DX07, DX08, DX09, DX10;", NULL);
-	assert_refused(run("check", "--perturb", "DX03,max=5", "--", "true", NULL), USAGE, "'DX03'", NULL);
+		       "DX01, DX02, DX03, DX04, DX05, DX06, DX07, DX08, DX09, DX10, DX11;", NULL);
+	assert_refused(run("check", "--perturb", "DX12,max=5", "--", "true", NULL), USAGE, "'DX12'", NULL);
 	assert_refused(run("check", "--perturb", "max=10001", "--", "true", NULL), USAGE,
 		       "from 1 to 10000", NULL);
 	assert_refused(run("check", "--perturb", "all", "--perturb", "DX01", "--", "true", NULL), USAGE,
