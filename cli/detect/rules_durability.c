@@ -66,8 +66,8 @@ const struct rule rule_sync_missed_dirty = {
 		   "dax_writeback_one() passes over an entry that somebody holds locked, a fault or another "
 		   "sync: get_unlocked_entry() looks for the next one. 6be3e21d25ca (\"fs/dax: don't skip "
 		   "locked entries when scanning entries\", 6.15) mended its other callers. A write(2) "
-		   "that copied on write left the dirty entry of the former block in its place "
-		   "(CVE-2023-53306, \"fsdax: force clear dirty mark if CoW\"; 6.1 does): fsync "
+		   "that copied on write left the entry of the former block in its place (6.1 does; of "
+		   "dirty ones it is CVE-2023-53306, \"fsdax: force clear dirty mark if CoW\"): fsync "
 		   "flushes that block, not what is mapped.",
 	.advice = "->fsync must reach dax_writeback_mapping_range() over the whole range, and only a "
 		  "flush may clear PAGECACHE_TAG_DIRTY. syncfs(2), sync(2) and umount(2) reach it through "
