@@ -25,6 +25,14 @@ void describe_context(const struct model_task *task, const struct model_inode *i
 					 operation_name(task->operations[i].operation));
 }
 
+bool has_broken_layouts(const struct detector *detector, const struct model_task *task,
+			const struct model_inode *inode)
+{
+	const struct model_event *event = model__event(detector->model, task->layout_event);
+
+	return event && !memcmp(&event->inode, &inode->id, sizeof(inode->id));
+}
+
 /* "ext4_punch_hole+0x12 [ext4]": of a module of that name, or so called. */
 static bool is_of(const char *name, const char *fstype)
 {

@@ -86,6 +86,7 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 {
 	struct model_inode *inode = entry->key.inode;
 	char context[128], function[96], signature[320];
+	const char *within = context, *alike = context;
 	__u64 pages = 1ULL << entry->order, since;
 	struct finding *finding;
 
@@ -100,9 +101,17 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 		return;
 	describe_context(task, inode, context, sizeof(context));
 	describe_function(detector, task, inode, function, sizeof(function));
+	if (!context[0] && has_broken_layouts(detector, task, inode)) {
+		/* dax_break_layout() itself removes them since bde708f1a65d, whoever calls it. */
+		within = "no known operation, right after it broke layouts";
+		alike = "no operation, after layouts";
+	} else if (!context[0]) {
+		within = "no known operation";
+		alike = "no operation";
+	}
 	snprintf(signature, sizeof(signature), "%s|dirtied by fault|removed by %s%s%s",
-		 task->tid == entry->dirtied_by ? "one task" : "two tasks",
-		 context[0] ? context : "no operation", *function ? "|" : "", function);
+		 task->tid == entry->dirtied_by ? "one task" : "two tasks", alike,
+		 *function ? "|" : "", function);
 	finding = finding__begin(detector, RULE_LOST_DIRTY_ENTRY, inode, entry->key.index, pages,
 				 record->header.time, signature);
 	if (!finding)
@@ -112,7 +121,7 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 		 "its block is still the file's",
 		 (unsigned long long)entry->key.index, (unsigned long long)entry->pfn,
 		 comm_of(detector, entry->dirtied_by), entry->dirtied_by, task->comm, task->tid,
-		 context[0] ? context : "no known operation");
+		 within);
 	finding__actor(finding, detector, entry->dirtied_by, "write fault");
 	if (task->tid != entry->dirtied_by)
 		finding__actor(finding, detector, task->tid,

@@ -134,6 +134,9 @@ void window__contest(struct detector *detector, struct model_operation *operatio
 /* "mapper", or "?". */
 const char *comm_of(const struct detector *detector, __u32 tid);
 
+/* Has the task looked for the inode's pages in use, and neither begun nor ended anything since? */
+bool has_broken_layouts(const struct detector *detector, const struct model_task *task,
+			const struct model_inode *inode);
 /* "write > invalidate": what the task is inside of, on this inode; "" if nothing. */
 void describe_context(const struct model_task *task, const struct model_inode *inode, char *text,
 		      size_t length);

@@ -259,6 +259,7 @@ struct model_task {
 		__u64 vma;
 	} from;
 	__u64 mapped_event, mapped_vma;		/* its newest EVENT_MAP */
+	__u64 layout_event;			/* the end of OPERATION_LAYOUT, if no operation began or ended since; or 0 */
 	struct model_task *wait_next, *wait_prev;
 	__u64 synced_at;			/* ns: its newest sync ended; 0: none seen */
 	struct model_task *newer, *older;	/* by the newest record */

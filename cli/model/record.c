@@ -112,6 +112,7 @@ static void take_enter(struct model *model, struct model_task *task, const struc
 	event->argument[0] = record->argument[0];
 	event->argument[1] = record->argument[1];
 	event->stack = record->stack;
+	task->layout_event = 0;
 	caller__begin(task, event, record->operation, 0);
 	operation__begin(model, task, inode, record, event->number);
 }
@@ -151,6 +152,7 @@ static void take_exit(struct model *model, struct model_task *task, const struct
 	operation = operation__innermost(task, record->operation, inode);
 	event->first = operation ? operation->first : 0;
 	event->last = operation ? operation->last : INDEX_MAX;
+	task->layout_event = record->operation == OPERATION_LAYOUT ? event->number : 0;
 	entry__flushed(model, task);
 	operation__end(model, task, inode, record);
 	if (record->operation == OPERATION_EVICT)

@@ -215,6 +215,46 @@ static void test_removal_in_nothing_known(void **state)
 	assert_contains(findings(scene, 1)->summary, "in no known operation;");
 }
 
+/* As since bde708f1a65d when an operation that is not observed breaks layouts, as FICLONE on xfs. */
+static void test_removal_by_break_of_layouts(void **state)
+{
+	struct scene *scene = *state;
+	const struct story_operation look = { .operation = OPERATION_LAYOUT, .last = INDEX_MAX };
+	const struct finding *finding;
+
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__fault_write(&scene->mapper, &scene->file, 5);
+	story__fault_read_hole(&scene->writer, &scene->file, 90);
+	story__enter(&scene->writer, &scene->file, &look);
+	story__ends(&scene->writer, &scene->file, OPERATION_LAYOUT);
+	story__delete(&scene->writer, &scene->file, 4, 0);
+	story__delete(&scene->writer, &scene->file, 5, 0);
+	finding = findings(scene, 1);
+	assert_contains(finding->summary, "in no known operation, right after it broke layouts;");
+	assert_int_equal(finding->occurrences, 2);
+}
+
+/* Not when it has done something else since, nor if it was another file's. */
+static void test_removal_long_after_a_break(void **state)
+{
+	struct scene *scene = *state;
+	const struct story_operation look = { .operation = OPERATION_LAYOUT, .last = INDEX_MAX };
+	struct story_file other = story__file(1, 99, 1);
+
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__enter(&scene->writer, &scene->file, &look);
+	story__ends(&scene->writer, &scene->file, OPERATION_LAYOUT);
+	story__fault_read_hole(&scene->writer, &scene->file, 90);
+	story__delete(&scene->writer, &scene->file, 4, 0);
+	assert_contains(findings(scene, 1)->summary, "in no known operation;");
+	story__fault_write(&scene->mapper, &scene->file, 5);
+	story__enter(&scene->writer, &other, &look);
+	story__ends(&scene->writer, &other, OPERATION_LAYOUT);
+	story__delete(&scene->writer, &scene->file, 5, 0);
+	assert_contains(findings(scene, 1)->summary, "in no known operation;");
+	assert_int_equal(findings(scene, 1)->occurrences, 2);
+}
+
 static void test_setsize_that_grows(void **state)
 {
 	struct scene *scene = *state;
@@ -644,6 +684,8 @@ int main(void)
 		SCENE_TEST(test_evict_with_links),
 		SCENE_TEST(test_truncate_pages_outside_of_truncate),
 		SCENE_TEST(test_removal_in_nothing_known),
+		SCENE_TEST(test_removal_by_break_of_layouts),
+		SCENE_TEST(test_removal_long_after_a_break),
 		SCENE_TEST(test_setsize_that_grows),
 		SCENE_TEST(test_punch_of_other_pages),
 		SCENE_TEST(test_cleared_without_flush),
