@@ -62,27 +62,6 @@ static enum in_hand in_writeback(const struct sync *sync, const struct model_ent
 	return in_hand;
 }
 
-/*
- * The pfn that was flushed for the page meanwhile, not being the one that it is mapped by; 0: none.
- * The kernel's entry is then that of a block which the page had before: a write(2) that copied on
- * write left it there (CVE-2023-53306).
- */
-static __u64 flushed_instead(const struct detector *detector, const struct sync *sync,
-			     const struct model_entry *entry)
-{
-	__u64 last = entry->key.index + (1ULL << entry->order) - 1;
-	const struct model_event *event;
-	__u64 number;
-
-	for (number = entry->key.inode->last_event;
-	     (event = model__event(detector->model, number)) && event->time >= sync->begun;
-	     number = event->previous)
-		if (event->type == EVENT_WRITEBACK_ONE && event->argument[1] &&
-		    event->first <= last && event->last >= entry->key.index)
-			return event->argument[1];
-	return 0;
-}
-
 /* What became of the page between its dirtying and the sync's return, for the fingerprint. */
 static const char *describe_neglect(const struct model_entry *entry, __u64 instead)
 {
@@ -116,7 +95,11 @@ static void report_missed(struct detector *detector, const struct sync *sync,
 		detector->coverage[RULE_SYNC_MISSED_DIRTY].unknown++;
 		return;
 	}
-	instead = flushed_instead(detector, sync, entry);
+	/*
+	 * The kernel's entry is that of a block which the page had before: a write(2) that copied on
+	 * write left it there (CVE-2023-53306).
+	 */
+	instead = entry->instead_at >= sync->begun ? entry->instead : 0;
 	if (instead)
 		snprintf(but, sizeof(but), ": pfn 0x%llx was flushed in its stead",
 			 (unsigned long long)instead);

@@ -451,8 +451,11 @@ static void clean_one(struct model *model, struct model_entry *entry, const void
 {
 	const struct cleaning *cleaning = context;
 
-	if (!model->no_flush && !flush_covers(cleaning->flush, entry))
+	if (!model->no_flush && !flush_covers(cleaning->flush, entry)) {
+		entry->instead = cleaning->flush->pages ? cleaning->flush->pfn : 0;
+		entry->instead_at = cleaning->record->header.time;
 		return;
+	}
 	renew(model, entry);
 	if (model->listener.entry_cleaned)
 		model->listener.entry_cleaned(model->context, cleaning->task, entry,

@@ -145,6 +145,7 @@ struct model_entry {
 	__u64 pfn;				/* 0: unknown */
 	__u64 dirtied_at;			/* ns: stores are possible since; TIME_NEVER: fault under way */
 	__u64 flushed_at;			/* ns, 0: never seen; with its tag cleared or not */
+	__u64 instead, instead_at;		/* what was flushed when its tag went, if it was not its frames: pfn, ns */
 	__u64 epoch;				/* of what is said here */
 	__u32 order;				/* 0 or 9 */
 	__u32 dirtied_by;			/* tid of the first write fault since the last clean */
