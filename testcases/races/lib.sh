@@ -33,7 +33,9 @@ play() {
 	load_refdax && "$build/fs/mkfs.refdax" -q -f -J 5 --size=32 /dev/pmem0 &&
 		mount -t refdax -o "$options" /dev/pmem0 "$mount_point" || return 3
 	# What a bug leaves behind is not to be written back by the flusher threads, which come by chance.
-	echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+	# Not 0: then they look at once after an inode was made dirty (wb_wakeup_delayed()), and write it
+	# back if the device's share of the threshold is still nothing (wb_over_bg_thresh()).
+	echo 360000 >/proc/sys/vm/dirty_writeback_centisecs
 	export SCENARIO_LAB=/sys/kernel/debug/refdax/pmem0
 	if ! echo "$name $2" >"$SCENARIO_LAB/bugs"; then
 		unmount_filesystem

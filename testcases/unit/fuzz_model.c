@@ -336,6 +336,7 @@ static void report(const struct detector *detector, const struct report_facts *f
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const locks[] = { "all", "off", "dax", "sampled" };
 	static union any_record record;
 	struct detector_options options = { .rules = RULES_ALL };
 	struct report_facts facts = { .kernel = "6.1" };
@@ -356,6 +357,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		options.rules = data[1] & RULES_ALL;
 	options.missing = data[2] ? OBSERVED_BIT(data[2] % OBSERVED_COUNT) : 0;
 	facts.missing = options.missing;
+	facts.locks = locks[data[2] / OBSERVED_COUNT % 4];
+	options.model.no_lock_sets = !strcmp(facts.locks, "sampled");
 	source = (struct source) { .data = data + PREFIX, .size = size - PREFIX, .time = 1ULL << 40 };
 
 	detector = detector__new(&options);
