@@ -59,26 +59,15 @@ static bool moves_blocks(const struct model_operation *operation)
 	       (operation->argument[0] & MODE_INSERT_OR_COLLAPSE);
 }
 
-/* Faults under way cannot be held against what comes after this. */
-static void mark_faults(struct model_operation *freeing, __u32 flag)
+/* The newest write's blocks may go away: neither it nor faults under way count against a hole. */
+static void forget_written(struct model_operation *freeing)
 {
 	struct model_operation *operation;
 
+	freeing->inode->written.tid = 0;
 	DL_FOREACH2(freeing->inode->open, operation, open_next)
 		if (operation->operation == OPERATION_FAULT && operation->task != freeing->task)
-			operation->notes.flags |= flag;
-}
-
-/*
- * The blocks that the newest write gave may go away, in whatever operation: what is not
- * observed (FICLONERANGE, FIDEDUPERANGE, exchanges of ranges) gives a file holes, too, and
- * all of them take the page cache away first (xfs_flush_unmap_range()), with writes
- * and faults locked out until they are done.
- */
-static void forget_written(struct model_operation *truncation)
-{
-	truncation->inode->written.tid = 0;
-	mark_faults(truncation, NOTE_FREED);
+			operation->notes.flags |= NOTE_FREED;
 }
 
 static void operation_begun(struct detector *detector, struct model_operation *operation)
@@ -93,15 +82,19 @@ static void operation_begun(struct detector *detector, struct model_operation *o
 				operation->notes.flags |= NOTE_FREED;
 		return;
 	}
+	/*
+	 * In whatever operation: what is not observed (FICLONERANGE, FIDEDUPERANGE, exchanges of
+	 * ranges) gives a file holes, too, and takes the page cache away first
+	 * (xfs_flush_unmap_range()), with writes and faults locked out until it is done.
+	 */
 	if (operation->operation == OPERATION_TRUNCATE)
 		forget_written(operation);
 	if (!frees_blocks(operation))
 		return;
-	operation->inode->written.tid = 0;
+	forget_written(operation);
 	window__open(detector, operation, RULE_FAULT_MAPS_FREED);
 	if (moves_blocks(operation))
 		window__open(detector, operation, RULE_DROPPED_WRITE);
-	mark_faults(operation, NOTE_FREED);
 }
 
 /*
@@ -573,8 +566,7 @@ static void operation_ended(struct detector *detector, struct model_operation *o
 	default:
 		if (!frees_blocks(operation))
 			break;
-		operation->inode->written.tid = 0;
-		mark_faults(operation, NOTE_FREED);
+		forget_written(operation);
 		if (!result && (operation->notes.flags & NOTE_SUSPECT) &&
 		    rule__judges(detector, RULE_FAULT_MAPS_FREED))
 			report_freed(detector, operation, time);
