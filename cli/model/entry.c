@@ -436,11 +436,9 @@ __u64 model__flushed(const struct model_task *task, const struct model_entry *en
 	return flush_covers(&task->flushed, entry) ? task->flushed.header.time : 0;
 }
 
-__u64 entry__flushed_instead(struct model *model, const struct model_task *task,
-			     struct model_inode *inode, __u64 index)
+__u64 entry__flushed_instead(const struct model *model, const struct model_task *task,
+			     const struct model_entry *entry)
 {
-	const struct model_entry *entry = model__entry(model, inode, index);
-
 	if (!entry || !entry->pfn || entry->epoch != model->epoch || !task->flushed.pages ||
 	    flush_covers(&task->flushed, entry))
 		return 0;
@@ -470,10 +468,9 @@ static void clean_one(struct model *model, struct model_entry *entry, const void
  * since the tag before.
  */
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
-			 const struct event_range *record)
+			 struct model_entry *entry, const struct event_range *record)
 {
 	struct cleaning cleaning = { .task = task, .record = record, .flush = &task->flushed };
-	struct model_entry *entry = model__entry(model, inode, record->first);
 
 	if (entry)
 		clean_one(model, entry, &cleaning);

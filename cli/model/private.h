@@ -137,13 +137,14 @@ void entry__sync_dirtied(struct model *model, struct model_task *task, struct mo
 void entry__deleted(struct model *model, struct model_task *task, struct model_inode *inode,
 		    const struct event_entry *record);
 /*
- * The pfn that the task has flushed for the entry of page index, if those frames are not the
- * entry's; 0 if they are, or if it is not known.
+ * The pfn that the task has flushed for the entry, if those frames are not the entry's; 0 if
+ * they are, or if it is not known.  NULL: there is no entry.
  */
-__u64 entry__flushed_instead(struct model *model, const struct model_task *task,
-			     struct model_inode *inode, __u64 index);
+__u64 entry__flushed_instead(const struct model *model, const struct model_task *task,
+			     const struct model_entry *entry);
+/* entry: of the range's first page, or NULL */
 void entry__written_back(struct model *model, struct model_task *task, struct model_inode *inode,
-			 const struct event_range *record);
+			 struct model_entry *entry, const struct event_range *record);
 /* The task's newest flush, if no tag was cleared after it. */
 void entry__flushed(struct model *model, struct model_task *task);
 /* vma: through which alone; 0: through none. */

@@ -187,6 +187,7 @@ static void take_entry(struct model *model, struct model_task *task, const struc
 static void take_range(struct model *model, struct model_task *task, const struct event_range *record)
 {
 	struct model_inode *inode = model__get_inode(model, &record->inode);
+	struct model_entry *entry;
 	struct model_event *event;
 
 	if (!inode || record->last < record->first)
@@ -197,10 +198,11 @@ static void take_range(struct model *model, struct model_task *task, const struc
 	event->argument[0] = record->pfn;
 	switch (record->header.type) {
 	case EVENT_WRITEBACK_ONE:
-		event->argument[1] = entry__flushed_instead(model, task, inode, record->first);
+		entry = model__entry(model, inode, record->first);
+		event->argument[1] = entry__flushed_instead(model, task, entry);
 		if (model->listener.written_back)
 			model->listener.written_back(model->context, task, inode, record);
-		entry__written_back(model, task, inode, record);
+		entry__written_back(model, task, inode, entry, record);
 		break;
 	case EVENT_UNMAP:
 		if (model->listener.range_unmapped)
