@@ -68,6 +68,7 @@ struct shard {
  * in ino.
  */
 #define RECORD_INODE	63	/* struct record_inode: which inode an address is */
+#define RECORD_NOTHING	62	/* of any size: what was to be told had been told by another program */
 
 struct record_inode {
 	struct event_header header;
@@ -124,7 +125,7 @@ struct record_fault_exit {
 
 #ifndef __bpf__
 _Static_assert(sizeof(struct shard) <= SHARD_CONTROL, "struct shard");
-_Static_assert(EVENT_TYPE_COUNT <= RECORD_INODE, "shard.dropped");
+_Static_assert(EVENT_TYPE_COUNT <= RECORD_NOTHING, "shard.dropped");
 #endif
 
 #endif /* DAXTRACE_BUFFER_H */

@@ -125,10 +125,18 @@ struct chosen_map {
  */
 struct watched_inode {
 	struct inode_id id;
-	__u64 operations;	/* address_space.a_ops */
-	__u32 flags;		/* MODE_DAX */
-	__u32 reserved;		/* 0 */
+	__u64 mode;		/* MODE_WORD_* */
 };
+
+/*
+ * a_ops, S_DAX and how often they have changed, in one word: of several that look at an inode,
+ * one is always the last to have looked, and may have waited long since.  The top byte of an
+ * address of the kernel is all ones, and a_ops is aligned.
+ */
+#define MODE_WORD_DAX		0x1ULL
+#define MODE_WORD_OPERATIONS	0x00fffffffffffff8ULL
+#define MODE_WORD_COUNT		0xff00000000000000ULL
+#define MODE_WORD_COUNT_ONE	0x0100000000000000ULL
 
 struct inodes_map {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -146,6 +146,53 @@ static __noinline int shards__forget(__u64 address)
 	return 0;
 }
 
+/* operations: a number. The verifier counts with no pointer that it knows as one. */
+static __always_inline __u64 mode__word(__u64 operations, __u32 flags)
+{
+	return (operations & MODE_WORD_OPERATIONS) | (flags & S_DAX ? MODE_WORD_DAX : 0);
+}
+
+/* Before the inode itself is looked at. */
+static __always_inline __u64 mode__told(struct watched_inode *told)
+{
+#ifdef __TARGET_ARCH_x86
+	__u64 word = *(volatile __u64 *)&told->mode;
+
+	/* Loads are done in their order. */
+	asm volatile("" ::: "memory");
+	return word;
+#else
+	return __sync_fetch_and_add(&told->mode, 0);
+#endif
+}
+
+static __always_inline bool mode__differs(__u64 told, __u64 now)
+{
+	return (told ^ now) & (MODE_WORD_OPERATIONS | MODE_WORD_DAX);
+}
+
+/*
+ * Claim to be the one that tells of this change: the time of it, or 0.  Whoever looked, and then
+ * was kept from telling for so long that another has told of a change, has nothing to tell: the
+ * mode that he saw may be that of long ago.  The time is one at which nobody had yet.
+ */
+static __always_inline __u64 mode__claim(struct watched_inode *told, __u64 before, __u64 now)
+{
+	__u64 time = bpf_ktime_get_ns();
+
+	now |= (before + MODE_WORD_COUNT_ONE) & MODE_WORD_COUNT;
+	return __sync_val_compare_and_swap(&told->mode, before, now) == before ? time : 0;
+}
+
+/* The record of a change, reserved, but for the inode and its new flags. */
+static __always_inline void mode__fill(struct event_mode *record, __u64 before, __u64 now)
+{
+	record->old_operations = (before & MODE_WORD_OPERATIONS) | MODE_WORD_COUNT;
+	record->new_operations = (now & MODE_WORD_OPERATIONS) | MODE_WORD_COUNT;
+	record->old_flags = before & MODE_WORD_DAX ? MODE_DAX : 0;
+	record->new_flags = now & MODE_WORD_DAX ? MODE_DAX : 0;
+}
+
 /*
  * Compare an inode's mode with what was seen of it before, and tell if it has
  * changed: also when nobody announced that.  Called for inodes that are
@@ -154,38 +201,48 @@ static __noinline int shards__forget(__u64 address)
 static __always_inline void mode__compare(struct inode *inode, struct address_space *mapping,
 					  __u32 how)
 {
-	struct watched_inode seen = {}, *before;
+	struct watched_inode seen = {}, *told;
 	struct event_mode *record;
-	__u64 key = (__u64)inode;
+	__u64 key = (__u64)inode, before, now, time;
 
 	inode_id__fill(&seen.id, inode);
-	seen.operations = (__u64)mapping->a_ops;
-	seen.flags = inode->i_flags & S_DAX ? MODE_DAX : 0;
-	before = bpf_map_lookup_elem(&inodes, &key);
-	if (before && before->id.ino == seen.id.ino && before->id.dev == seen.id.dev &&
-	    before->id.generation == seen.id.generation) {
-		if (before->operations == seen.operations && before->flags == seen.flags)
-			return;
-		record = record__reserve(sizeof(*record), EVENT_MODE);
-		if (record) {
-			record->inode = seen.id;
-			record->old_operations = before->operations;
-			record->new_operations = seen.operations;
-			record->old_flags = before->flags;
-			record->new_flags = seen.flags | how |
-				(mapping->nrpages ? MODE_PAGES : 0) |
-				(mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0) |
-				(mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
-			record__submit(record);
-		}
+	told = bpf_map_lookup_elem(&inodes, &key);
+	if (!told || told->id.ino != seen.id.ino || told->id.dev != seen.id.dev ||
+	    told->id.generation != seen.id.generation) {
+		seen.mode = mode__word((__u64)BPF_CORE_READ(mapping, a_ops), inode->i_flags);
+		if (told)
+			bpf_map_delete_elem(&inodes, &key);
+		/* One that another has put there since is not older. */
+		bpf_map_update_elem(&inodes, &key, &seen, BPF_NOEXIST);
+		/* An inode that had this address before, and whose eviction went unseen. */
+		if (told)
+			shards__forget(key);
+		return;
 	}
-	bpf_map_update_elem(&inodes, &key, &seen, BPF_ANY);
+	before = mode__told(told);
+	now = mode__word((__u64)BPF_CORE_READ(mapping, a_ops), inode->i_flags);
+	if (!mode__differs(before, now))
+		return;
 	/*
-	 * Another CPU may remember the mode that it has again when it changes back; or an
-	 * inode that had this address before, and whose eviction went unseen.
+	 * Before the claim: who maps the file looks at its mode first (map__insert()), and would
+	 * take the claim away.
 	 */
-	if (before)
-		shards__forget(key);
+	how |= (mapping->nrpages ? MODE_PAGES : 0) |
+	       (mapping->i_mmap.rb_root.rb_node ? MODE_MAPPED : 0) |
+	       (mapping->i_pages.xa_flags >> XA_MARKS_SHIFT ? MODE_DIRTY : 0);
+	/* And this, too: the reader waits for a record that is reserved. */
+	record = record__reserve(sizeof(*record), EVENT_MODE);
+	time = mode__claim(told, before, now);
+	if (record && time) {
+		record->inode = seen.id;
+		mode__fill(record, before, now);
+		record->new_flags |= how;
+		record__submit_at(record, time);
+	} else if (record) {
+		record__discard(record);
+	}
+	/* Another CPU may remember the mode that it has again when it changes back. */
+	shards__forget(key);
 }
 
 static __always_inline void mode__check(struct inode *inode, struct address_space *mapping)

@@ -52,13 +52,13 @@ int BPF_PROG(mode__set, struct inode *inode, unsigned int flags, unsigned int ma
  * freed; if that happens just now, it still has its numbers and its mode, or it
  * is another inode.
  */
-static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode *seen, void *unused)
+static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode *told, void *unused)
 {
 	struct inode *inode = (struct inode *)*key;
 	struct address_space *mapping = BPF_CORE_READ(inode, i_mapping);
 	struct event_mode *record;
-	__u64 operations;
-	__u32 flags, mapped;
+	__u64 before, now, time;
+	__u32 mapped;
 
 	/*
 	 * Before the mode, and again behind it: map__insert() has told of a change by the time
@@ -66,27 +66,29 @@ static long mode__poll_one(struct bpf_map *map, __u64 *key, struct watched_inode
 	 * taken for one that was there when the mode changed; nor is who unmaps it first.
 	 */
 	mapped = BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node) ? MODE_MAPPED : 0;
-	flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? MODE_DAX : 0;
-	operations = (__u64)BPF_CORE_READ(mapping, a_ops);
-	if (BPF_CORE_READ(inode, i_ino) != seen->id.ino ||
-	    BPF_CORE_READ(inode, i_generation) != seen->id.generation ||
-	    BPF_CORE_READ(inode, i_sb, s_dev) != seen->id.dev)
+	before = mode__told(told);
+	now = mode__word((__u64)BPF_CORE_READ(mapping, a_ops), BPF_CORE_READ(inode, i_flags));
+	if (BPF_CORE_READ(inode, i_ino) != told->id.ino ||
+	    BPF_CORE_READ(inode, i_generation) != told->id.generation ||
+	    BPF_CORE_READ(inode, i_sb, s_dev) != told->id.dev)
 		return 0;
-	if (flags == seen->flags && operations == seen->operations)
+	if (!mode__differs(before, now))
 		return 0;
 	if (!BPF_CORE_READ(mapping, i_mmap.rb_root.rb_node))
 		mapped = 0;
 	record = record__reserve(sizeof(*record), EVENT_MODE);
+	/* A loss is told at the next look. */
 	if (!record)
 		return 0;
-	record->inode = seen->id;
-	record->old_operations = seen->operations;
-	record->new_operations = operations;
-	record->old_flags = seen->flags;
-	record->new_flags = flags | MODE_POLLED | mapped;
-	record__submit(record);
-	seen->operations = operations;
-	seen->flags = flags;
+	time = mode__claim(told, before, now);
+	if (!time) {
+		record__discard(record);
+		return 0;
+	}
+	record->inode = told->id;
+	mode__fill(record, before, now);
+	record->new_flags |= MODE_POLLED | mapped;
+	record__submit_at(record, time);
 	/* As in mode__compare() */
 	shards__forget((__u64)inode);
 	return 0;

@@ -107,12 +107,11 @@ static __always_inline void *record__reserve(__u32 size, __u32 type)
 
 /*
  * Hand a record over: the time is what tells the reader that it is whole, and
- * is the last that is written.
+ * is the last that is written.  time: ns, since it was reserved.
  */
-static __always_inline void record__submit(void *record)
+static __always_inline void record__submit_at(void *record, __u64 time)
 {
 	struct event_header *header = record;
-	__u64 time = bpf_ktime_get_ns();
 
 #ifdef __TARGET_ARCH_x86
 	/* Stores are seen in their order. */
@@ -121,6 +120,20 @@ static __always_inline void record__submit(void *record)
 #else
 	__sync_lock_test_and_set(&header->time, time);
 #endif
+}
+
+static __always_inline void record__submit(void *record)
+{
+	record__submit_at(record, bpf_ktime_get_ns());
+}
+
+/* There is nothing to tell after all. */
+static __always_inline void record__discard(void *record)
+{
+	struct event_header *header = record;
+
+	header->type = RECORD_NOTHING;
+	record__submit(record);
 }
 
 /* For a pointer that the verifier trusts: an argument, or loaded from one. */

@@ -518,6 +518,8 @@ int expander__visit(void *context, const struct event_header *given)
 		take_name(expander, (const struct record_inode *)record);
 		return 0;
 	}
+	if (record->type == RECORD_NOTHING)
+		return 0;
 	if (inode && !resolve(expander, inode, record->type == EVENT_EXIT &&
 			      ((struct event_exit *)record)->operation == OPERATION_EVICT)) {
 		expander->carried++;

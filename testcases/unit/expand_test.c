@@ -364,6 +364,22 @@ static void test_loss_is_carried(void **state)
 	assert_string_equal(world->text, "lost:2 9:mkclean:5");
 }
 
+/* What was reserved, and then not needed, is not handed out, and hides no loss. */
+static void test_nothing_is_not_handed_out(void **state)
+{
+	struct event_mode nothing = { .header.lost = 0 }, lossy = { .header.lost = 3 };
+	struct world *world = *state;
+
+	begin(world, &by_default);
+	name(world);
+	give(world, &nothing.header, 9, RECORD_NOTHING, sizeof(nothing));
+	mkclean(world, 9, 5);
+	assert_string_equal(world->text, "9:mkclean:5");
+	give(world, &lossy.header, 9, RECORD_NOTHING, sizeof(lossy));
+	mkclean(world, 9, 5);
+	assert_string_equal(world->text, "9:mkclean:5 lost:3 9:mkclean:5");
+}
+
 /*
  * A fault's end goes missing without a trace where its program could not run: no
  * fault inserts two entries or begins twice.
@@ -481,6 +497,7 @@ int main(void)
 		TEST(test_loss_ends_what_was_known),
 		TEST(test_lost_insertion),
 		TEST(test_loss_is_carried),
+		TEST(test_nothing_is_not_handed_out),
 		TEST(test_missing_end_is_a_loss),
 		TEST(test_unknown_address_is_a_loss),
 		TEST(test_evicted_inode_is_forgotten),
