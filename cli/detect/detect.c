@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detect/private.h"
 #include "probe/table.h"
 
 /* One row a family of rules. */
-static const struct rule_hooks *const families[] = {
+static const struct rule_hooks *const families[FAMILY_COUNT] = {
 	&window_hooks,
 	&durability_hooks,
 	&lock_hooks,
@@ -21,14 +23,31 @@ static const struct rule_hooks *const families[] = {
 	&predict_mode_hooks,
 };
 
+#define HOOK(hook)	(offsetof(struct rule_hooks, hook) / sizeof(void (*)(void)))
+
+/* Only those that listen: most families do to few of the hooks, and a record takes several. */
 #define EACH_FAMILY(hook, ...)							\
 	do {									\
-		size_t i_;							\
+		const struct rule_hooks *const *family_ =			\
+			((const struct detector *)context)->listening[HOOK(hook)]; \
 										\
-		for (i_ = 0; i_ < sizeof(families) / sizeof(*families); i_++)	\
-			if (families[i_]->hook)					\
-				families[i_]->hook(context, __VA_ARGS__);	\
+		for (; *family_; family_++)					\
+			(*family_)->hook(context, __VA_ARGS__);			\
 	} while (0)
+
+static void listen(struct detector *detector)
+{
+	size_t hook, family, count;
+	void (*function)(void);
+
+	for (hook = 0; hook < HOOK_COUNT; hook++)
+		for (family = count = 0; family < FAMILY_COUNT; family++) {
+			memcpy(&function, (const char *)families[family] + hook * sizeof(function),
+			       sizeof(function));
+			if (function)
+				detector->listening[hook][count++] = families[family];
+		}
+}
 
 static void operation_begun(void *context, struct model_operation *operation)
 {
@@ -182,6 +201,7 @@ struct detector *detector__new(const struct detector_options *options)
 
 	if (!detector)
 		return NULL;
+	listen(detector);
 	detector->options = *options;
 	detector->options.model.no_flush = options->missing & OBSERVED_BIT(OBSERVED_FLUSH);
 	detector->last = &detector->first;

@@ -16,22 +16,6 @@ struct unsure_edges {
 	size_t count;
 };
 
-struct detector {
-	struct detector_options options;
-	struct model *model;
-	struct order_stream *order;
-	struct unsure_edges unsure;
-	struct coverage coverage[RULE_COUNT];
-	struct finding *first, **last;
-	struct finding *index;		/* hash */
-	size_t count;
-	struct finding *waiting;	/* for finding__settle(), the newest first */
-	size_t waiting_count;
-	__u64 newest;		/* ns: time of the newest finding in the list */
-	__u64 doubted_until;	/* ns: findings up to then rest on what may be missing */
-	__u64 unlisted;			/* of a fingerprint for which there was no room */
-};
-
 /* A family's view of the model's changes; as struct model_listener. */
 struct rule_hooks {
 	void (*operation_begun)(struct detector *detector, struct model_operation *operation);
@@ -74,6 +58,26 @@ struct rule_hooks {
 	/* EVENT_LOCK_EDGE and _LEAK; task: whose record it is.  _LOSS, the end; task: NULL. */
 	void (*lock)(struct detector *detector, const struct model_task *task,
 		     const struct event_header *record);
+};
+
+#define HOOK_COUNT	(sizeof(struct rule_hooks) / sizeof(void (*)(void)))
+#define FAMILY_COUNT	12
+
+struct detector {
+	struct detector_options options;
+	struct model *model;
+	const struct rule_hooks *listening[HOOK_COUNT][FAMILY_COUNT + 1];	/* up to NULL */
+	struct order_stream *order;
+	struct unsure_edges unsure;
+	struct coverage coverage[RULE_COUNT];
+	struct finding *first, **last;
+	struct finding *index;		/* hash */
+	size_t count;
+	struct finding *waiting;	/* for finding__settle(), the newest first */
+	size_t waiting_count;
+	__u64 newest;		/* ns: time of the newest finding in the list */
+	__u64 doubted_until;	/* ns: findings up to then rest on what may be missing */
+	__u64 unlisted;			/* of a fingerprint for which there was no room */
 };
 
 extern const struct rule_hooks predict_lost_hooks, predict_block_hooks, predict_mode_hooks,

@@ -132,6 +132,7 @@ static void renew(struct model *model, struct model_entry *entry)
 		entry__set_pending(entry->pending, NULL);
 	set_state(entry, ENTRY_UNKNOWN);
 	entry->writable = false;
+	entry->has_writers = false;
 	memset(entry->writers, 0, sizeof(entry->writers));
 	entry->inserted = 0;
 	entry->mapped = 0;
@@ -339,6 +340,7 @@ void entry__mapped(struct model *model, struct model_task *task, struct model_in
 	writer = &entry->writers[0];
 	if (writer->vma && writer->vma != record->vma)
 		writer = &entry->writers[1];
+	entry->has_writers = true;
 	writer->vma = record->vma;
 	writer->tid = task->tid;
 	writer->sure = false;
@@ -515,6 +517,9 @@ static void not_writable(struct model_entry *entry, __u64 vma)
 	int i;
 
 	entry->writable = false;
+	if (!entry->has_writers)
+		return;
+	entry->has_writers = vma;
 	for (i = 0; i < ENTRY_WRITERS; i++)
 		if (!vma || entry->writers[i].vma == vma)
 			memset(&entry->writers[i], 0, sizeof(entry->writers[i]));

@@ -25,6 +25,9 @@
 /* Without memory for its index the model is worth nothing. */
 #define uthash_fatal(message) model__out_of_memory()
 void model__out_of_memory(void) __attribute__((noreturn));
+/* The index of a million entries is as large as a cache: see pool__lines(). */
+#define uthash_malloc(size) pool__lines(size)
+void *pool__lines(size_t size);
 
 #include <uthash.h>
 
@@ -125,6 +128,9 @@ struct model_writer {
 	bool sure;				/* the fault has returned success */
 };
 
+/* Bytes, of the machines that are of interest. */
+#define CACHE_LINE	64
+
 #define ENTRY_WRITERS	2	/* kept of those since the last write-protection */
 
 /* What a task holds at a place that counts; see struct event_lock_set. */
@@ -137,37 +143,45 @@ struct model_locks {
 	UT_hash_handle hh;
 };
 
+/*
+ * Laid out by cache lines, for a look, a fault and a writeback at any of a million: each line that
+ * is not read costs less than one that is missed.
+ */
 struct model_entry {
+	struct model_entry *next, *prev;	/* of the inode */
+	__u64 instead, instead_at;		/* what was flushed when its tag went, if it was not its frames: pfn, ns */
+	UT_hash_handle hh;			/* what a look reads of it is in the next line */
 	struct {				/* the hash key */
 		struct model_inode *inode;
 		__u64 index;			/* aligned to order */
 	} key;
-	__u64 pfn;				/* 0: unknown */
-	__u64 dirtied_at;			/* ns: stores are possible since; TIME_NEVER: fault under way */
-	__u64 flushed_at;			/* ns, 0: never seen; with its tag cleared or not */
-	__u64 instead, instead_at;		/* what was flushed when its tag went, if it was not its frames: pfn, ns */
 	__u64 epoch;				/* of what is said here */
-	__u32 order;				/* 0 or 9 */
+	__u64 pfn;				/* 0: unknown */
 	__u32 dirtied_by;			/* tid of the first write fault since the last clean */
-	__u64 dirtied_event;			/* its number in the history */
-	enum entry_state state;
+	__u8 order;				/* 0 or 9 */
+	__u8 state;				/* enum entry_state */
 	bool writable;				/* some mapping could be stored through */
-	struct model_writer writers[ENTRY_WRITERS];
-	__u64 inserted;				/* stamp of the record that put it there; 0: unknown */
-	__u64 mapped;				/* stamp of the newest EVENT_MAPPED */
-	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
-	__u32 mapped_by;			/* tid of its task */
-	__u32 inserted_by;			/* tid */
+	bool has_writers;			/* writers[] may hold some: else that line is not read */
+
+	struct model_entry *dirty_next, *dirty_prev;
+	__u64 dirtied_at;			/* ns: stores are possible since; TIME_NEVER: fault under way */
+	__u64 dirtied_event;			/* its number in the history */
+	struct model_task *pending;		/* whose fault is under way, or NULL */
 	__u32 fault_locks, write_locks;		/* ids: of the newest fault on a block, of the newest that stores */
 	__u32 hole_locks;			/* of the newest that mapped a hole's page */
 	__u32 faulted_by;			/* tid of the newest fault on a block */
+	__u64 inserted;				/* stamp of the record that put it there; 0: unknown */
+
 	__u64 inserted_event;			/* its number in the history */
+	__u32 inserted_by;			/* tid */
+	__u32 mapped_by;			/* tid of its task */
+	__u64 mapped;				/* stamp of the newest EVENT_MAPPED */
+	__u64 flushed_at;			/* ns, 0: never seen; with its tag cleared or not */
+	struct model_writer writers[ENTRY_WRITERS];
+
+	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
 	__u32 holder;				/* tid of the fault that holds its lock; 0: none known */
-	struct model_task *pending;		/* whose fault is under way, or NULL */
-	struct model_entry *dirty_next, *dirty_prev;
-	struct model_entry *next, *prev;	/* of the inode */
-	UT_hash_handle hh;
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 struct model_operation {
 	enum operation operation;

@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "model/private.h"
 
-#define OBJECTS_PER_CHUNK 1024
+/*
+ * Of a million entries any may be the next: with small pages each look would miss the TLB as well.
+ * Where the system has no huge pages to give, nothing is lost.
+ */
+#define HUGE_PAGE	(2UL << 20)
+
+void *pool__lines(size_t size)	/* free() frees it; NULL: there is none */
+{
+	void *lines;
+
+	if (size < HUGE_PAGE)
+		return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) & ~(CACHE_LINE - 1UL));
+	size = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	lines = aligned_alloc(HUGE_PAGE, size);
+	if (lines)
+		madvise(lines, size, MADV_HUGEPAGE);
+	return lines;
+}
 
 void pool__init(struct pool *pool, size_t size, size_t limit)
 {
@@ -13,32 +31,34 @@ void pool__init(struct pool *pool, size_t size, size_t limit)
 	pool->limit = limit;
 }
 
+/* The first line of a chunk is its link; objects of whole lines begin with one. */
 static bool grow(struct pool *pool)
 {
-	size_t header = (sizeof(void *) + 15) & ~15UL, i;
-	char *chunk = malloc(header + pool->size * OBJECTS_PER_CHUNK);
+	char *chunk = pool__lines(HUGE_PAGE);
 
 	if (!chunk)
 		return false;
 	*(void **)chunk = pool->chunks;
 	pool->chunks = chunk;
-	for (i = 0; i < OBJECTS_PER_CHUNK; i++) {
-		void **object = (void **)(chunk + header + i * pool->size);
-
-		*object = pool->free;
-		pool->free = object;
-	}
+	pool->fresh = chunk + CACHE_LINE;
+	pool->end = chunk + HUGE_PAGE;
 	return true;
 }
 
 void *pool__get(struct pool *pool)
 {
-	void **object;
+	void *object = pool->free;
 
-	if (pool->used >= pool->limit || (!pool->free && !grow(pool)))
+	if (pool->used >= pool->limit)
 		return NULL;
-	object = pool->free;
-	pool->free = *object;
+	if (object) {
+		pool->free = *(void **)object;
+	} else {
+		if ((size_t)(pool->end - pool->fresh) < pool->size && !grow(pool))
+			return NULL;
+		object = pool->fresh;
+		pool->fresh += pool->size;
+	}
 	pool->used++;
 	return memset(object, 0, pool->size);
 }
@@ -60,4 +80,5 @@ void pool__destroy(struct pool *pool)
 		pool->chunks = next;
 	}
 	pool->free = NULL;
+	pool->fresh = pool->end = NULL;
 }

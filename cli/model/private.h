@@ -43,7 +43,8 @@ struct model_symbol {
 /* Objects of one size, handed out and taken back without the allocator. */
 struct pool {
 	size_t size, used, limit;
-	void *free;
+	void *free;		/* list of those that were taken back */
+	char *fresh, *end;	/* of the newest chunk, what was never handed out */
 	void *chunks;
 };
 
