@@ -115,7 +115,7 @@ CLI_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DDAXTRACE_VERSION='"$(VERSION)"' -DDAXTR
 # are asked for; only its headers are needed here.
 BCC := $(wildcard /usr/include/bcc/bcc_syms.h)
 CLI_CFLAGS += $(if $(BCC),-DDAXTRACE_BCC)
-CLI_LIBS := -lbpf -lelf -lz -lzstd -lm
+CLI_LIBS := -lbpf -lelf -lz -lzstd -lm -pthread
 
 cli: $(O)/daxtrace
 

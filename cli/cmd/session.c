@@ -283,6 +283,9 @@ int session__run(struct session *session)
 	err = poll_until_end(session);
 	stop_command(session);
 	look_for_modules(session);
+	/* For each function its trampoline goes, one after the other: synchronize_rcu_tasks_rude(). */
+	if (!session->options.command)
+		log_warn("ended; the kernel needs a while to let go of the programs");
 	probe__detach(session->probe);
 	while (err >= 0 && (count = poll_once(session, 0)))
 		err = count;

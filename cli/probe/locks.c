@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,7 +24,10 @@
 
 /*
  * Sampling: the graph has settled when no new edge came for so long; then locks
- * are traced for a part of each period.
+ * are traced for a part of each period.  To attach all programs, and far more to
+ * detach them, takes the kernel seconds (a grace period of RCU tasks for each
+ * function, unregister_ftrace_direct()): in a thread, for the records want to be
+ * read meanwhile.
  */
 #define SETTLED_SECONDS	5.0
 #define PERIOD_SECONDS	10.0
@@ -38,6 +43,11 @@ struct probe_locks {
 	/* Of sampling; times in seconds, 0: not yet. */
 	__u64 edges;			/* at the newest one's time */
 	double begun, newest_edge, turned, traced;
+	/* Of the thread, to which the links belong while there is one. */
+	pthread_t thread;
+	bool working, attaching;
+	bool done;			/* atomic: it has nothing more to do */
+	int err;			/* of what it has attached, negative errno */
 };
 
 struct probe_locks *probe_locks__new(enum probe_locks_setting setting)
@@ -112,10 +122,62 @@ static void drop_links(struct probe_locks *locks)
 	}
 }
 
+static int attach_links(struct probe_locks *locks)
+{
+	size_t i;
+
+	for (i = 0; i < locks->count; i++) {
+		locks->links[i] = bpf_program__attach(locks->programs[i]);
+		if (!locks->links[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static void *work(void *context)
+{
+	struct probe_locks *locks = context;
+
+	if (locks->attaching)
+		locks->err = attach_links(locks);
+	else
+		drop_links(locks);
+	__atomic_store_n(&locks->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Without a thread it is done here and now. */
+static void begin_work(struct probe_locks *locks, bool attaching)
+{
+	sigset_t all, before;
+
+	locks->attaching = attaching;
+	locks->done = false;
+	locks->err = 0;
+	/* Signals are for who waits for records. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	locks->working = !pthread_create(&locks->thread, NULL, work, locks);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!locks->working)
+		work(locks);
+}
+
+/* Wait for it; what became of it, negative errno. */
+static int end_work(struct probe_locks *locks)
+{
+	if (locks->working)
+		pthread_join(locks->thread, NULL);
+	locks->working = false;
+	locks->done = false;
+	return locks->err;
+}
+
 void probe_locks__detach(struct probe_locks *locks)
 {
 	if (!locks)
 		return;
+	end_work(locks);
 	drop_links(locks);
 	locks->count = 0;
 }
@@ -132,22 +194,21 @@ int probe_locks__switch(struct probe_locks *locks, struct bpf_object *object, bo
 	return object__store(object, "lock_generation", &generation, sizeof(generation));
 }
 
-static int turn_on(struct probe_locks *locks, struct bpf_object *object)
+/* The thread is done: locks are followed from now on, if that was to be prepared. */
+static int go_on(struct probe_locks *locks, struct bpf_object *object, double seconds)
 {
-	size_t i;
+	int err = end_work(locks);
 
-	for (i = 0; i < locks->count; i++) {
-		locks->links[i] = bpf_program__attach(locks->programs[i]);
-		if (!locks->links[i])
-			return -errno;
-	}
+	if (err || !locks->attaching)
+		return err;
+	locks->turned = seconds;
 	return probe_locks__switch(locks, object, true);
 }
 
 int probe_locks__take_turns(struct probe_locks *locks, struct bpf_object *object, __u64 edges,
 			    double seconds)
 {
-	int err = 0;
+	int err;
 
 	if (!locks || locks->setting != LOCKS_SAMPLED)
 		return 0;
@@ -157,19 +218,21 @@ int probe_locks__take_turns(struct probe_locks *locks, struct bpf_object *object
 		locks->edges = edges;
 		locks->newest_edge = seconds;
 	}
-	if (locks->on) {
-		if (seconds - locks->newest_edge < SETTLED_SECONDS ||
-		    seconds - locks->turned < PART_SECONDS)
-			return 0;
-		locks->traced += seconds - locks->turned;
-		probe_locks__switch(locks, object, false);
-		drop_links(locks);
-	} else {
-		if (seconds - locks->turned < PERIOD_SECONDS - PART_SECONDS)
-			return 0;
-		err = turn_on(locks, object);
+	if (__atomic_load_n(&locks->done, __ATOMIC_ACQUIRE))
+		return go_on(locks, object, seconds);
+	if (locks->working)
+		return 0;
+	if (!locks->on) {
+		if (seconds - locks->turned >= PERIOD_SECONDS - PART_SECONDS)
+			begin_work(locks, true);
+		return 0;
 	}
+	if (seconds - locks->newest_edge < SETTLED_SECONDS || seconds - locks->turned < PART_SECONDS)
+		return 0;
+	locks->traced += seconds - locks->turned;
 	locks->turned = seconds;
+	err = probe_locks__switch(locks, object, false);
+	begin_work(locks, false);
 	return err;
 }
 
