@@ -13,6 +13,7 @@ static const struct rule_hooks *const families[FAMILY_COUNT] = {
 	&lock_hooks,
 	&sync_hooks,
 	&block_hooks,
+	&stale_hooks,
 	&mode_hooks,
 	&layout_hooks,
 	&entry_lock_hooks,

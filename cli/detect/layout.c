@@ -9,7 +9,8 @@
  *
  * Predicted: the operation freed blocks of a page that a fault had mapped and that
  * a VMA still covered, and nobody looked.  Whether the page was in use is not known
- * then; nothing would have kept it from being so.  History: 430657b6be89.
+ * then; nothing would have kept it from being so.  A page that is freed in part keeps
+ * its block.  History: 430657b6be89.
  */
 #include <stdio.h>
 
@@ -56,7 +57,7 @@ static bool frees_mapped_page(struct detector *detector, const struct model_oper
 		entry = model__entry(detector->model, inode, index);
 		/* Whether it is dirty does not matter, so neither does what was before tracing. */
 		if (entry && entry->state != ENTRY_HOLE && entry->epoch == freeing->task->epoch &&
-		    operation__effect(freeing, index, index) == REMOVAL_FREED)
+		    operation__frees_wholly(freeing, index, 0))
 			return true;
 	}
 	return false;

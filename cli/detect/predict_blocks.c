@@ -19,8 +19,6 @@
 #define MODE_PUNCH_OR_COLLAPSE	(0x02 | 0x08)	/* FALLOC_FL_* of <linux/falloc.h> */
 #define MODE_INSERT_OR_COLLAPSE	(0x08 | 0x20)
 
-#define PAGE_BYTES	4096ULL
-
 /* --- DX08, DX10 ------------------------------------------------------------- */
 
 static void fallocate_deletes(struct detector *detector, struct model_task *task,

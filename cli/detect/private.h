@@ -61,7 +61,7 @@ struct rule_hooks {
 };
 
 #define HOOK_COUNT	(sizeof(struct rule_hooks) / sizeof(void (*)(void)))
-#define FAMILY_COUNT	12
+#define FAMILY_COUNT	13
 
 struct detector {
 	struct detector_options options;
@@ -81,8 +81,8 @@ struct detector {
 };
 
 extern const struct rule_hooks predict_lost_hooks, predict_block_hooks, predict_mode_hooks,
-	window_hooks, durability_hooks, sync_hooks, block_hooks, mode_hooks, layout_hooks, entry_lock_hooks,
-	huge_hooks, lock_hooks;
+	window_hooks, durability_hooks, sync_hooks, block_hooks, stale_hooks, mode_hooks, layout_hooks,
+	entry_lock_hooks, huge_hooks, lock_hooks;
 
 extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sync_missed_dirty,
 	rule_flip_while_mapped, rule_flip_without_writeback, rule_flip_unserialised,
@@ -92,6 +92,7 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 	rule_sync_in_handle;
 
 /* model_operation.notes.flags */
+#define NOTE_HOLE_READ		0x40000	/* of NOTE_HOLE_REMOVED: somebody's mapping of it was there */
 #define NOTE_SUSPECT		0x1	/* of DX08: index, stamp, event and tid name a page */
 #define NOTE_SUSPECT_ENTRY	0x2	/* its entry must still be there at the end */
 #define NOTE_HOLE_REMOVED	0x4	/* of DX09: index names a hole that must be unmapped */

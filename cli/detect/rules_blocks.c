@@ -34,7 +34,7 @@ const struct rule rule_stale_mapping = {
 	.needs = ENTRIES | OBSERVED_BIT(OBSERVED_RW) | OBSERVED_BIT(OBSERVED_UNMAP) |
 		 OBSERVED_BIT(OBSERVED_MAP) | OBSERVED_BIT(OBSERVED_SETSIZE) |
 		 OBSERVED_BIT(OBSERVED_FALLOCATE) | OBSERVED_BIT(OBSERVED_IOMAP),
-	.claim = "A write allocated blocks over a hole, and the hole's zero page stayed mapped.",
+	.claim = "A write stored to a page that had been a hole, and the hole's zero page stayed mapped.",
 	.meaning = "Who maps the file reads zeroes where read(2) reads the data, until the page is unmapped "
 		   "for another reason.",
 	.history = "e3fce68cdbed (\"dax: Avoid page invalidation races and unnecessary radix tree traversals\", "
@@ -42,7 +42,9 @@ const struct rule rule_stale_mapping = {
 		   "generic/428); 13e451fdc1af (4.12): a fault installed an answer of ->iomap_begin that was "
 		   "older than the write.",
 	.advice = "Invalidate after the allocation, page tables included, and before the copy; faults call "
-		  "->iomap_begin with the entry locked.",
+		  "->iomap_begin with the entry locked. Blocks that are allocated or converted beside those "
+		  "that were asked for (ext4's zeroing of unwritten extents) are not new to the next write: whoever "
+		  "converts them must invalidate, too.",
 	.lock = "the DAX entry's lock, over ->iomap_begin and the insertion; or mapping.invalidate_lock over "
 		"the write",
 };

@@ -134,6 +134,7 @@ static void renew(struct model *model, struct model_entry *entry)
 	entry->writable = false;
 	entry->has_writers = false;
 	memset(entry->writers, 0, sizeof(entry->writers));
+	entry__not_read(entry, 0);
 	entry->inserted = 0;
 	entry->mapped = 0;
 	entry->holder = 0;
@@ -335,6 +336,8 @@ void entry__mapped(struct model *model, struct model_task *task, struct model_in
 		return;
 	entry->mapped = model->records;
 	entry->mapped_by = task->tid;
+	if (entry->state == ENTRY_HOLE && record->vma)
+		entry__read(model, entry, record->vma);
 	if (!(record->flags & ENTRY_WRITE) || !record->vma)
 		return;
 	writer = &entry->writers[0];

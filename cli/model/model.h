@@ -128,10 +128,19 @@ struct model_writer {
 	bool sure;				/* the fault has returned success */
 };
 
+/* A VMA through which the page of a hole was mapped. */
+struct model_reader {
+	__u64 vma;				/* 0: none */
+	__u64 stamp;				/* of the record that told so */
+	bool told;				/* when the VMA began was told, so its end will be, too */
+};
+
 /* Bytes, of the machines that are of interest. */
 #define CACHE_LINE	64
+#define PAGE_BYTES	4096ULL
 
 #define ENTRY_WRITERS	2	/* kept of those since the last write-protection */
+#define ENTRY_READERS	2	/* of a hole, since it was unmapped last */
 
 /* What a task holds at a place that counts; see struct event_lock_set. */
 struct model_locks {
@@ -181,6 +190,7 @@ struct model_entry {
 
 	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
 	__u32 holder;				/* tid of the fault that holds its lock; 0: none known */
+	struct model_reader readers[ENTRY_READERS];	/* of a hole's page, the newest first */
 } __attribute__((aligned(CACHE_LINE)));
 
 struct model_operation {
@@ -399,6 +409,10 @@ void model__record(struct model *model, const struct event_header *header);
 
 /* Is what the entry says still believed? */
 bool model__known(const struct model *model, const struct model_entry *entry);
+/* Is a mapping through which somebody has seen this hole still there, and the page not unmapped? */
+bool model__is_read(const struct model *model, const struct model_entry *hole);
+/* The hole's page is mapped no more: not through that VMA, or with vma 0 through none. */
+void entry__not_read(struct model_entry *hole, __u64 vma);
 /* When the task flushed all of the entry, if nothing tells yet what came of it; else 0. */
 __u64 model__flushed(const struct model_task *task, const struct model_entry *entry);
 
@@ -495,5 +509,15 @@ const char *sb_operation_name(enum sb_operation operation);
 /* What an operation of these arguments means for the blocks behind [index, end]. */
 enum model_removal operation__effect(const struct model_operation *operation, __u64 index,
 				     __u64 end);
+
+/* Some page's block goes away or moves. */
+bool operation__frees_blocks(const struct model_operation *operation);
+
+/* That page, or huge page, whole: the first and the last of a punch may go in part. */
+bool operation__frees_wholly(const struct model_operation *operation, __u64 index, __u32 order);
+
+/* The fault of that file that the task is in, or NULL. */
+const struct model_operation *model__fault_of(const struct model_task *task,
+					      const struct model_inode *inode);
 
 #endif /* DAXTRACE_MODEL_H */

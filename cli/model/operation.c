@@ -247,6 +247,45 @@ enum model_removal operation__removal(const struct model *model, const struct mo
 	return REMOVAL_UNKNOWN;
 }
 
+bool operation__frees_blocks(const struct model_operation *operation)
+{
+	enum model_removal removal;
+
+	if (operation->operation != OPERATION_SETSIZE &&
+	    operation->operation != OPERATION_FALLOCATE)
+		return false;
+	removal = operation__effect(operation, operation->first, operation->first);
+	return removal == REMOVAL_FREED || removal == REMOVAL_MOVED;
+}
+
+/* A punch of whole pages; else it frees a part of the first, or of the last. */
+static bool is_aligned(const struct model_operation *operation)
+{
+	return operation->argument[1] / PAGE_BYTES == operation->last - operation->first + 1 &&
+	       !(operation->argument[1] % PAGE_BYTES);
+}
+
+bool operation__frees_wholly(const struct model_operation *operation, __u64 index, __u32 order)
+{
+	__u64 end = index + (1ULL << order) - 1;
+
+	if (operation__effect(operation, index, end) != REMOVAL_FREED)
+		return false;
+	return operation->operation == OPERATION_SETSIZE || is_aligned(operation) ||
+	       (index > operation->first && end < operation->last);
+}
+
+const struct model_operation *model__fault_of(const struct model_task *task,
+					      const struct model_inode *inode)
+{
+	const struct model_operation *operation;
+
+	if (!task->depth)
+		return NULL;
+	operation = &task->operations[task->depth - 1];
+	return operation->operation == OPERATION_FAULT && operation->inode == inode ? operation : NULL;
+}
+
 const char *sb_operation_name(enum sb_operation operation)
 {
 	static const char *const names[SB_OPERATION_COUNT] = {

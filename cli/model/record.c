@@ -298,6 +298,9 @@ static void take_map(struct model *model, struct model_task *task, const struct 
 		mapping__begin(model, inode, task, record, event->number);
 		return;
 	}
+	/* Of one that was told to begin, mapping__end() is enough: model__is_read(). */
+	if (inode->hole_count && !model__mapping(model, record->vma) && record->last >= record->first)
+		readers__end(model, inode, record->first, record->last, record->vma);
 	mapping__end(model, record);
 	if (record->last >= record->first)
 		entry__not_writable(model, inode, record->first, record->last, record->vma);

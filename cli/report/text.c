@@ -412,14 +412,14 @@ static void print_locks(FILE *file, const struct detector *detector,
 	if (!concerned)
 		return;
 	if (!strcmp(facts->locks, "off"))
-		report__wrap(file, 2, "Of races only DX01 is predicted, and orders of locks are unknown: it "
-			     "was traced with --locks off.");
+		report__wrap(file, 2, "No race is predicted from what tasks held, and orders of locks are "
+			     "unknown: it was traced with --locks off.");
 	if (strcmp(facts->locks, "sampled"))
 		return;
 	if (facts->locks_share > 0)
 		snprintf(share, sizeof(share), " (%.0f %% of it)", 100 * facts->locks_share);
 	snprintf(line, sizeof(line), "Locks were followed for a part of the time%s: an order that came only "
-		 "in between is missing, and of races only DX01 is predicted.", share);
+		 "in between is missing, and no race is predicted from what tasks held.", share);
 	report__wrap(file, 2, line);
 }
 

@@ -15,7 +15,7 @@
 O ?= build
 
 UNIT_TESTS := trace trace_hostile model model_entry model_operation detect detect_lost \
-	detect_sync detect_locks detect_rules detect_predict common cli_report cli_check cli_error cli_locks \
+	detect_sync detect_locks detect_rules detect_stale detect_predict common cli_report cli_check cli_error cli_locks \
 	cli_perturb cli_held order buffer expand symbols detect_damaged endless
 UNIT_SRC_trace := $(wildcard cli/trace/*.c) testcases/unit/trace_craft.c
 UNIT_SRC_trace_hostile := $(UNIT_SRC_trace)
@@ -32,6 +32,7 @@ UNIT_SRC_detect_locks := $(UNIT_SRC_detect)
 UNIT_SRC_order := $(wildcard cli/order/*.c)
 UNIT_SRC_expand := cli/probe/expand.c $(wildcard cli/common/*.c)
 UNIT_SRC_detect_rules := $(UNIT_SRC_detect)
+UNIT_SRC_detect_stale := $(UNIT_SRC_detect)
 UNIT_SRC_detect_predict := $(UNIT_SRC_detect)
 UNIT_SRC_detect_damaged := $(UNIT_SRC_rules)
 UNIT_SRC_endless := $(UNIT_SRC_rules)

@@ -713,6 +713,7 @@ static void test_hole_survives_write(void **state)
 {
 	struct scene *scene = *state;
 
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
 	begin_allocating_write(scene, 4, 2);
 	/* Its iomap is older than the allocation, its insertion comes after the invalidation. */
 	story__invalidate_begins(&scene->writer, &scene->file, 4, 5);
@@ -724,7 +725,6 @@ static void test_hole_survives_write(void **state)
 	assert_coverage(scene, RULE_STALE_MAPPING, 1, 1, 0);
 }
 
-/* As on 6.1: the entries carry the dirty tag, and stay. */
 /* A store's fault has allocated the block, and has not put it in the hole's place yet. */
 static void test_hole_in_the_hands_of_a_fault_is_silent(void **state)
 {
@@ -742,6 +742,7 @@ static void test_hole_in_the_hands_of_a_fault_is_silent(void **state)
 	assert_silent(scene);
 }
 
+/* As on 6.1: the entries carry the dirty tag, and stay. */
 static void test_unmapped_hole_is_silent(void **state)
 {
 	struct scene *scene = *state;
@@ -769,6 +770,7 @@ static void test_write_does_not_invalidate(void **state)
 {
 	struct scene *scene = *state;
 
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
 	story__fault_read_huge_hole(&scene->mapper, &scene->file, 0);
 	begin_allocating_write(scene, 4, 1);
 	story__write_ends(&scene->writer, &scene->file, 1);
@@ -1039,6 +1041,16 @@ static void test_nobody_looks(void **state)
 	story__fallocate_begins(&scene->writer, &scene->file, PUNCH, 2, 9);
 	look(scene, 0);
 	story__unmap(&scene->writer, &scene->file, 2, 9);
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	assert_silent(scene);
+	/* From the middle of page 4 to that of page 5: both keep their blocks, and ext4 looks for nobody. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write(&scene->mapper, &scene->file, 4);
+	story__fault_write(&scene->mapper, &scene->file, 5);
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_FALLOCATE, .first = 4, .last = 5,
+		.argument = { PUNCH, PAGE } });
 	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
 	assert_silent(scene);
 }
