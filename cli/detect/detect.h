@@ -161,7 +161,7 @@ struct detector_options {
 #define RULES_OF_LOCKS	(1U << RULE_LOCK_ORDER | 1U << RULE_SELF_DEADLOCK | \
 			 1U << RULE_LOCK_LEAK | 1U << RULE_SYNC_IN_HANDLE)
 
-/* Of pages and modes those that are also predicted: but for DX01 from what EVENT_LOCK_SET tells. */
+/* Of pages and modes those that are predicted, all or in part, from what EVENT_LOCK_SET tells. */
 #define RULES_PREDICTED	(1U << RULE_LOST_DIRTY_ENTRY | 1U << RULE_FLIP_WHILE_MAPPED | \
 			 1U << RULE_FLIP_UNSERIALISED | 1U << RULE_FLIP_DURING_WRITEPAGES | \
 			 1U << RULE_FAULT_MAPS_FREED | 1U << RULE_STALE_MAPPING | \

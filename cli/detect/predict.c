@@ -15,7 +15,8 @@
  * percpu_rw_semaphore, of which readers are invisible.
  *
  * Which two, and what else may keep them apart: predict_lost.c (DX01), predict_blocks.c
- * (DX08 to DX10), predict_mode.c (DX04, DX06, DX07).
+ * (DX08 to DX10), predict_mode.c (DX04, DX06, DX07).  Predicted without locks: stale.c
+ * (DX09), layout.c (DX11), and DX01 in part.
  *
  * Not predicted: DX02 and DX03, since the kernel write-protects and flushes or not, and is
  * seen to; DX05, since a flip may refuse what is dirty instead of writing it back, by a look

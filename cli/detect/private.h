@@ -92,10 +92,10 @@ extern const struct rule rule_lost_dirty_entry, rule_clean_but_writable, rule_sy
 	rule_sync_in_handle;
 
 /* model_operation.notes.flags */
-#define NOTE_HOLE_READ		0x40000	/* of NOTE_HOLE_REMOVED: somebody's mapping of it was there */
 #define NOTE_SUSPECT		0x1	/* of DX08: index, stamp, event and tid name a page */
 #define NOTE_SUSPECT_ENTRY	0x2	/* its entry must still be there at the end */
 #define NOTE_HOLE_REMOVED	0x4	/* of DX09: index names a hole that must be unmapped */
+#define NOTE_HOLE_READ		0x40000	/* of NOTE_HOLE_REMOVED: somebody's mapping of it was there */
 #define NOTE_BUSY		0x8	/* of DX11: the newest look found a page in use */
 #define NOTE_FREES_MAPPED	0x10	/* it frees a page that is mapped, and nobody has looked */
 #define NOTE_OVERTAKEN		0x20	/* of a fault: a write of its page has ended meanwhile */

@@ -34,7 +34,8 @@ const struct rule rule_stale_mapping = {
 	.needs = ENTRIES | OBSERVED_BIT(OBSERVED_RW) | OBSERVED_BIT(OBSERVED_UNMAP) |
 		 OBSERVED_BIT(OBSERVED_MAP) | OBSERVED_BIT(OBSERVED_SETSIZE) |
 		 OBSERVED_BIT(OBSERVED_FALLOCATE) | OBSERVED_BIT(OBSERVED_IOMAP),
-	.claim = "A write stored to a page that had been a hole, and the hole's zero page stayed mapped.",
+	.claim = "A write stored to a page that had been a hole, and the hole's zero page stayed mapped; "
+		 "predicted: it stayed, and nobody is known to have it mapped any more.",
 	.meaning = "Who maps the file reads zeroes where read(2) reads the data, until the page is unmapped "
 		   "for another reason.",
 	.history = "e3fce68cdbed (\"dax: Avoid page invalidation races and unnecessary radix tree traversals\", "

@@ -19,46 +19,19 @@
 
 #include "detect/private.h"
 
-static void unmap_hole(const struct model *model, struct model_entry *hole)
-{
-	hole->unmapped = model__stamp(model);
-	entry__not_read(hole, 0);
-}
-
-/* The holes of the range: nobody sees their page any more, even if their entries stay. */
-static void unmap_holes(struct model *model, struct model_inode *inode, __u64 first, __u64 last)
-{
-	struct model_entry *entry;
-	__u64 index, pages;
-
-	if (last - first < inode->entry_count) {
-		for (index = first, pages = last - first + 1; pages; index++, pages--) {
-			entry = model__entry(model, inode, index);
-			if (entry && entry->state == ENTRY_HOLE)
-				unmap_hole(model, entry);
-		}
-		return;
-	}
-	DL_FOREACH(inode->entries, entry)
-		if (entry->state == ENTRY_HOLE && entry->key.index <= last &&
-		    entry->key.index + (1ULL << entry->order) > first)
-			unmap_hole(model, entry);
-}
-
 static void range_unmapped(struct detector *detector, struct model_task *task,
 			   struct model_inode *inode, const struct event_range *record)
 {
 	struct model_operation *operation;
 	unsigned int i;
 
-	if (inode->hole_count && record->first <= record->last)
-		unmap_holes(detector->model, inode, record->first, record->last);
+	(void)detector;
 	for (i = 0; i < task->depth; i++) {
 		operation = &task->operations[i];
 		if (operation->inode == inode && (operation->notes.flags & NOTE_HOLE_REMOVED) &&
 		    operation->notes.index >= record->first &&
 		    operation->notes.index <= record->last)
-			operation->notes.flags &= ~NOTE_HOLE_REMOVED;
+			operation->notes.flags &= ~(NOTE_HOLE_REMOVED | NOTE_HOLE_READ);
 	}
 }
 
@@ -78,7 +51,7 @@ static void report_stale(struct detector *detector, const struct model_operation
 		 "write(2) by %s[%u] stored to page %llu, and %s: %s",
 		 write->task->comm, write->task->tid, (unsigned long long)index, words,
 		 read ? "readers of the mapping see zeroes" :
-			"who had kept it mapped would see zeroes");
+			"who still had it mapped would see zeroes; nobody is known to");
 	if (!read) {
 		finding->certainty = "predicted";
 		snprintf(finding->schedule, sizeof(finding->schedule),
@@ -294,6 +267,7 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 {
 	struct model_operation *operation;
 	unsigned int i;
+	bool read;
 
 	(void)removal;
 	(void)record;
@@ -305,9 +279,10 @@ static void entry_deleted(struct detector *detector, struct model_task *task,
 		    operation->inode != entry->key.inode ||
 		    !operation__covers(operation, entry->key.index, entry->key.index))
 			continue;
-		operation->notes.flags &= ~NOTE_HOLE_READ;
-		operation->notes.flags |= NOTE_HOLE_REMOVED |
-			(model__is_read(detector->model, entry) ? NOTE_HOLE_READ : 0);
+		read = model__is_read(detector->model, entry);
+		if (!read && operation->notes.flags & NOTE_HOLE_REMOVED)
+			continue;
+		operation->notes.flags |= NOTE_HOLE_REMOVED | (read ? NOTE_HOLE_READ : 0);
 		operation->notes.index = entry->key.index;
 		operation->notes.tid = entry->inserted_by;
 		operation->notes.event = entry->inserted_event;

@@ -134,7 +134,7 @@ static void renew(struct model *model, struct model_entry *entry)
 	entry->writable = false;
 	entry->has_writers = false;
 	memset(entry->writers, 0, sizeof(entry->writers));
-	entry__not_read(entry, 0);
+	entry__forget_readers(entry);
 	entry->inserted = 0;
 	entry->mapped = 0;
 	entry->holder = 0;

@@ -93,6 +93,7 @@ struct model_inode {
 	size_t dirty_count;
 	struct model_inode *dirty_next, *dirty_prev;	/* of the superblock's */
 	size_t hole_count;			/* entries in state hole */
+	bool untold_reader;			/* some hole was read through a VMA from before tracing */
 	struct model_mapping *mappings;		/* list of the VMAs that are known */
 	size_t mapping_count;
 	size_t waiters;				/* tasks that wait for the lock of an entry */
@@ -188,9 +189,9 @@ struct model_entry {
 	__u64 flushed_at;			/* ns, 0: never seen; with its tag cleared or not */
 	struct model_writer writers[ENTRY_WRITERS];
 
-	__u64 unmapped;				/* the detector's: stamp of the newest unmap of a hole's page */
+	__u64 unmapped;				/* stamp of the newest unmap of a hole's page */
 	__u32 holder;				/* tid of the fault that holds its lock; 0: none known */
-	struct model_reader readers[ENTRY_READERS];	/* of a hole's page, the newest first */
+	struct model_reader readers[ENTRY_READERS];	/* of a hole's page, the newest last */
 } __attribute__((aligned(CACHE_LINE)));
 
 struct model_operation {
@@ -409,10 +410,8 @@ void model__record(struct model *model, const struct event_header *header);
 
 /* Is what the entry says still believed? */
 bool model__known(const struct model *model, const struct model_entry *entry);
-/* Is a mapping through which somebody has seen this hole still there, and the page not unmapped? */
+/* Is a VMA through which this hole's page was mapped still there, and has nothing unmapped the page? */
 bool model__is_read(const struct model *model, const struct model_entry *hole);
-/* The hole's page is mapped no more: not through that VMA, or with vma 0 through none. */
-void entry__not_read(struct model_entry *hole, __u64 vma);
 /* When the task flushed all of the entry, if nothing tells yet what came of it; else 0. */
 __u64 model__flushed(const struct model_task *task, const struct model_entry *entry);
 

@@ -154,8 +154,10 @@ void entry__not_writable(struct model *model, struct model_inode *inode, __u64 f
 void entry__mapped(struct model *model, struct model_task *task, struct model_inode *inode,
 		   const struct event_mapped *record);
 void entry__read(const struct model *model, struct model_entry *hole, __u64 vma);
-void readers__end(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
-		  __u64 vma);
+void entry__forget_readers(struct model_entry *entry);
+void readers__unmap(struct model *model, struct model_inode *inode, __u64 first, __u64 last,
+		    __u64 vma);
+void readers__end(struct model *model, struct model_inode *inode, const struct event_map *record);
 void entry__locked(struct model *model, struct model_inode *inode,
 		   const struct event_entry *record);
 void entry__fault_done(struct model *model, struct model_task *task, struct model_inode *inode,

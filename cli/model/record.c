@@ -214,6 +214,7 @@ static void take_range(struct model *model, struct model_task *task, const struc
 		if (model->listener.range_unmapped)
 			model->listener.range_unmapped(model->context, task, inode, record);
 		entry__not_writable(model, inode, record->first, record->last, 0);
+		readers__unmap(model, inode, record->first, record->last, 0);
 		break;
 	default:
 		/* Older traces do not name the VMA. */
@@ -298,9 +299,7 @@ static void take_map(struct model *model, struct model_task *task, const struct 
 		mapping__begin(model, inode, task, record, event->number);
 		return;
 	}
-	/* Of one that was told to begin, mapping__end() is enough: model__is_read(). */
-	if (inode->hole_count && !model__mapping(model, record->vma) && record->last >= record->first)
-		readers__end(model, inode, record->first, record->last, record->vma);
+	readers__end(model, inode, record);
 	mapping__end(model, record);
 	if (record->last >= record->first)
 		entry__not_writable(model, inode, record->first, record->last, record->vma);

@@ -281,7 +281,7 @@ const struct probe_row probe_table[OBSERVED_COUNT] = {
 	[OBSERVED_MAPPED] = {
 		.name = "mapped",
 		.what = "a fault sets a PTE or PMD, writable or not",
-		.without = "a mapping is taken to be as its entry; DX08 and DX16 are weaker",
+		.without = "a mapping is taken to be as its entry; DX08, DX09 and DX16 are weaker",
 		.set = PROBE_ALL_ONLY,
 		/* Right after the entry is inserted; of MAP_SYNC, before it is told as dirty. */
 		.ways = { { {

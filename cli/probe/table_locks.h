@@ -143,7 +143,7 @@
 	[OBSERVED_LOCK_SET] = {
 		.name = "lock-set",
 		.what = "which locks a task holds where another must be kept out",
-		.without = "nothing is predicted but DX01 and orders of locks (DX13)",
+		.without = "nothing is predicted from what tasks held but orders of locks (DX13)",
 		/* Of faults lock-entry tells; of reads and writes only DX09, which needs all events. */
 		.ways = {
 			{ {

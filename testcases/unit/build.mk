@@ -132,7 +132,7 @@ $(O)/unit/fuzz_$(1): testcases/unit/fuzz_$(1).c $$(FUZZ_SRC_$(1)) $$(UNIT_HEADER
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(O)/unit/fuzz_$(1)
 	@mkdir -p $(O)/unit/corpus_$(1)
-	$$(UNIT_QUIET)$(O)/unit/fuzz_$(1) -max_total_time=$$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	$$(UNIT_QUIET)$(O)/unit/fuzz_$(1) -max_total_time=$$(FUZZ_SECONDS) -timeout=300 -rss_limit_mb=1024 \
 		-print_final_stats=1 -artifact_prefix=$(O)/unit/ $(O)/unit/corpus_$(1)
 endef
 $(foreach test,$(FUZZ_TESTS),$(eval $(call fuzz_program,$(test))))

@@ -1043,6 +1043,15 @@ static void test_nobody_looks(void **state)
 	story__unmap(&scene->writer, &scene->file, 2, 9);
 	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
 	assert_silent(scene);
+	/* Of three pages that are not freed whole, the one in the middle is. */
+	scene__remake(scene, RULES_ALL, 0);
+	story__map(&scene->mapper, &scene->file, VMA, 0, 99);
+	story__fault_write(&scene->mapper, &scene->file, 5);
+	story__enter(&scene->writer, &scene->file, &(struct story_operation) {
+		.operation = OPERATION_FALLOCATE, .first = 4, .last = 6,
+		.argument = { PUNCH, 2 * PAGE } });
+	story__ends(&scene->writer, &scene->file, OPERATION_FALLOCATE);
+	assert_string_equal(findings(scene, 1)->certainty, "predicted");
 	/* From the middle of page 4 to that of page 5: both keep their blocks, and ext4 looks for nobody. */
 	scene__remake(scene, RULES_ALL, 0);
 	story__map(&scene->mapper, &scene->file, VMA, 0, 99);

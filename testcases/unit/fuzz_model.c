@@ -21,6 +21,7 @@
 #include "model/private.h"
 #include "probe/table.h"
 #include "report/report.h"
+#include "testcases/unit/fuzz_limit.h"
 #include "testcases/unit/story.h"
 #include "trace/format.h"
 
@@ -361,6 +362,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.model.no_lock_sets = !strcmp(facts.locks, "sampled");
 	source = (struct source) { .data = data + PREFIX, .size = size - PREFIX, .time = 1ULL << 40 };
 
+	fuzz_limit__set(FUZZ_LIMIT);
 	detector = detector__new(&options);
 	require(detector != NULL, "detector__new");
 	while (raw ? copy_record(&source, &record) : make_record(&source, &record)) {
@@ -374,6 +376,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		detector__verdict(detector, false, 0) != VERDICT_CLEAN, "a loss that is clean");
 	report(detector, &facts);
 	detector__free(detector);
+	fuzz_limit__set(0);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "testcases/unit/fuzz_limit.h"
 #include "testcases/unit/trace_craft.h"
 
 #define KEEP_CHECKSUMS	0x1
@@ -108,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
+	fuzz_limit__set(FUZZ_LIMIT);
 	file = malloc(size);
 	require(file != NULL, "malloc");
 	memcpy(file, data + 1, size - 1);
@@ -127,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(error[0], "an error without a sentence");
 	}
 	close(fd);
+	fuzz_limit__set(0);
 	return 0;
 }
 
