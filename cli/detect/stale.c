@@ -10,8 +10,8 @@
  * step.  Of the first two somebody sees it whose mapping of the hole is still there; if
  * nobody's is, it is predicted: the write would have left it as well.  Only writes of all
  * that was asked for are judged, and none after which the page cache was truncated.  The
- * window is a write for which blocks were allocated; the rivals are faults.  History:
- * e3fce68cdbed to cd656375f940.
+ * window is a write for which blocks were allocated, or that leaves a hole's entry; the
+ * rivals are faults.  History: e3fce68cdbed to cd656375f940.
  */
 #include <stdio.h>
 
@@ -93,12 +93,13 @@ static bool is_unmapped(const struct model_entry *hole)
 	return hole->unmapped > hole->inserted && hole->unmapped > hole->mapped;
 }
 
-static void check_hole(struct detector *detector, const struct model_operation *write,
+static void check_hole(struct detector *detector, struct model_operation *write,
 		       const struct model_entry *entry, __u64 index, __u64 time)
 {
 	if (entry->state != ENTRY_HOLE || !model__known(detector->model, entry) ||
 	    is_unmapped(entry) || fault_within(entry))
 		return;
+	window__open(detector, write, RULE_STALE_MAPPING);
 	report_stale(detector, write, model__task(detector->model, entry->inserted_by), index,
 		     entry->inserted > write->stamp ? "in the write" : "before the write",
 		     "the hole's entry is still there", model__is_read(detector->model, entry),

@@ -41,6 +41,7 @@ static void write_leaves_the_hole(struct scene *scene, const char *certainty)
 	assert_int_equal(finding->rule, RULE_STALE_MAPPING);
 	assert_string_equal(finding->certainty, certainty);
 	assert_int_equal(!finding->schedule[0], !strcmp(certainty, "observed"));
+	assert_coverage(scene, RULE_STALE_MAPPING, 1, 0, 0);
 }
 
 static void test_reader_keeps_its_mapping(void **state)
