@@ -356,6 +356,19 @@ static void test_windows_that_never_opened(void **state)
 		    "window of DX01, DX02, DX03");
 }
 
+/* Predicted: nobody looked for pages in use, which would have been the window. */
+static void test_finding_without_a_window(void **state)
+{
+	const struct outcome_of_run *outcome;
+
+	(void)state;
+	outcome = run("report", "testcases/races/layout_not_broken/on.dxt", NULL);
+	assert_int_equal(outcome->status, FINDINGS);
+	assert_contains(outcome->out, "DX11 layout-break-incomplete: predicted");
+	assert_contains(outcome->out, "Never opened, so that this run");
+	assert_null(strstr(strstr(outcome->out, "Never opened"), "DX11"));
+}
+
 /* --- rules and views ------------------------------------------------------ */
 
 static void test_rule_selected(void **state)
@@ -739,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_recorders_problem),
 		cmocka_unit_test(test_case_that_cannot_be_judged),
 		cmocka_unit_test(test_windows_that_never_opened),
+		cmocka_unit_test(test_finding_without_a_window),
 		cmocka_unit_test(test_rule_selected),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_rival_that_is_a_mapping),
