@@ -91,12 +91,15 @@ static void entry_inserted(struct detector *detector, struct model_task *task,
 			   struct model_inode *inode, struct model_entry *entry,
 			   const struct event_entry *record)
 {
-	const struct model_operation *fault = model__fault_of(task, inode);
+	const struct model_operation *fault;
 	struct model_operation *operation;
 
 	(void)entry;
-	if (!fault || inode->open_count < 2 || (record->flags & ENTRY_ZERO) ||
+	if (inode->open_count < 2 || (record->flags & ENTRY_ZERO) ||
 	    !rule__judges(detector, RULE_FAULT_MAPS_FREED))
+		return;
+	fault = model__fault_of(task, inode);
+	if (!fault)
 		return;
 	DL_FOREACH2(inode->open, operation, open_next) {
 		if (operation->task == task || operation->task->epoch != task->epoch ||

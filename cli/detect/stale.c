@@ -182,12 +182,14 @@ static void note_written(const struct model_operation *write)
 static void judge_overtaken(struct detector *detector, struct model_task *task,
 			    struct model_inode *inode, const struct event_entry *record)
 {
-	const struct model_operation *fault = model__fault_of(task, inode);
+	const struct model_operation *fault;
 	const struct model_task *writer;
 	struct model_operation write;
 
-	if (!fault || !(record->flags & ENTRY_ZERO) ||
-	    (fault->notes.flags & (NOTE_OVERTAKEN | NOTE_FREED)) != NOTE_OVERTAKEN)
+	if (!(record->flags & ENTRY_ZERO))
+		return;
+	fault = model__fault_of(task, inode);
+	if (!fault || (fault->notes.flags & (NOTE_OVERTAKEN | NOTE_FREED)) != NOTE_OVERTAKEN)
 		return;
 	writer = model__task(detector->model, fault->notes.tid);
 	if (!writer || !rule__judges(detector, RULE_STALE_MAPPING))

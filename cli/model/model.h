@@ -509,8 +509,15 @@ const char *sb_operation_name(enum sb_operation operation);
 enum model_removal operation__effect(const struct model_operation *operation, __u64 index,
 				     __u64 end);
 
+/* For the next, which is asked of each operation: most are not worth a call. */
+bool operation__frees_some(const struct model_operation *operation);
+
 /* Some page's block goes away or moves. */
-bool operation__frees_blocks(const struct model_operation *operation);
+static inline bool operation__frees_blocks(const struct model_operation *operation)
+{
+	return (operation->operation == OPERATION_SETSIZE ||
+		operation->operation == OPERATION_FALLOCATE) && operation__frees_some(operation);
+}
 
 /* That page, or huge page, whole: the first and the last of a punch may go in part. */
 bool operation__frees_wholly(const struct model_operation *operation, __u64 index, __u32 order);

@@ -247,14 +247,10 @@ enum model_removal operation__removal(const struct model *model, const struct mo
 	return REMOVAL_UNKNOWN;
 }
 
-bool operation__frees_blocks(const struct model_operation *operation)
+bool operation__frees_some(const struct model_operation *operation)
 {
-	enum model_removal removal;
+	enum model_removal removal = operation__effect(operation, operation->first, operation->first);
 
-	if (operation->operation != OPERATION_SETSIZE &&
-	    operation->operation != OPERATION_FALLOCATE)
-		return false;
-	removal = operation__effect(operation, operation->first, operation->first);
 	return removal == REMOVAL_FREED || removal == REMOVAL_MOVED;
 }
 
