@@ -17,7 +17,14 @@ mkdir "$images"
 
 # make_small MIB: a filesystem of that size, not mounted
 make_small() {
+	small=$1
 	"$mkfs" -q -f -J 5 --size="$1" "$device"
+}
+
+# place_of TEXT: the last byte offset of it in what make_small() made. The rest of the device
+# is another test's.
+place_of() {
+	head -c "${small}M" "$device" | LC_ALL=C grep -aobF -- "$1" | tail -n 1 | cut -d: -f1
 }
 
 # mount_it [OPTION]...: of mount(8); at $mount_point. DAX unless they say otherwise.
